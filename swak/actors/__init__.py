@@ -1,0 +1,1 @@
+"""Actors: mailbox, seats, supervisor. The only importer of pykka."""

@@ -1,0 +1,1 @@
+"""Formats: bytes and text to records, and back."""

@@ -1,0 +1,189 @@
+"""Options of plugins: declared once, with type, default, bounds and doc; checked when a plugin is made."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import types
+import typing
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DURATION_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SIZE_BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)\s*")
+
+MISSING: Any = object()
+"""Stands for "no default": the option is required."""
+
+
+class Duration(float):
+    """Seconds, written as a number or as "1.5h": ms, s, m or M (minutes), h, d."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: str | float) -> Duration:
+        """Read `value`; ValueError says what a duration looks like."""
+        return super().__new__(
+            cls, _quantity(value, _DURATION_S, "s", 'a duration such as "30s", "5M" or 1.5 (seconds)')
+        )
+
+
+class Size(int):
+    """Bytes, written as a number or as "64MiB": k, m, g, t in any case are powers of 1024, with or without B or iB."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: str | float) -> Size:
+        """Read `value`; ValueError says what a size looks like."""
+        if isinstance(value, str):
+            value = re.sub(r"(?i)(?<=[kmgt])i?b\s*$", "", value)
+        return super().__new__(
+            cls, int(_quantity(value, _SIZE_BYTES, "", 'a size such as "64MiB", "4m" or 65536 (bytes)'))
+        )
+
+
+def _quantity(value: str | float, units: Mapping[str, float], default_unit: str, wanted: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"wants {wanted}, not {value!r}")  # noqa: TRY004 - one error type for every bad option
+    if not isinstance(value, str):
+        number, unit = float(value), default_unit
+    elif match := _NUMBER.fullmatch(value):
+        number, unit = float(match[1]), match[2].lower() or default_unit
+    else:
+        raise ValueError(f"wants {wanted}, not {value!r}")
+    if unit not in units:
+        known = ", ".join(name for name in units if name)
+        raise ValueError(f"wants {wanted}; the unit {unit!r} in {value!r} is none of {known}")
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"wants {wanted}, not {value!r}")
+    return number * units[unit]
+
+
+class Option(NamedTuple):
+    """One declared option of a plugin class."""
+
+    name: str
+    doc: str
+    type: Any
+    default: Any
+    above: float | None
+    at_least: float | None
+    secret: bool
+
+    @property
+    def required(self) -> bool:
+        """Whether the option must be given."""
+        return self.default is MISSING
+
+    def parse(self, value: Any) -> Any:
+        """Return `value` as this option's type. ValueError says what is wanted instead."""
+        parsed = _parse(self.type, value)
+        if self.above is not None and isinstance(parsed, int | float) and not parsed > self.above:
+            raise ValueError(f"wants a number above {self.above:g}, not {value!r}")
+        if self.at_least is not None and isinstance(parsed, int | float) and not parsed >= self.at_least:
+            raise ValueError(f"wants a number of at least {self.at_least:g}, not {value!r}")
+        return parsed
+
+    def type_text(self) -> str:
+        """Return the type as it is written in a recipe's signature."""
+        return _type_text(self.type)
+
+
+class Declared(NamedTuple):
+    """What `option(...)` leaves in a class body, until the class is made."""
+
+    doc: str
+    default: Any
+    above: float | None
+    at_least: float | None
+    secret: bool
+
+
+def option(
+    doc: str,
+    *,
+    default: Any = MISSING,
+    above: float | None = None,
+    at_least: float | None = None,
+    secret: bool = False,
+) -> Any:
+    """Declare an option in a plugin's class body: `field: str = option("What it is.")`; no default means required."""
+    return Declared(doc, default, above, at_least, secret)
+
+
+def collect(cls: type) -> dict[str, Option]:
+    """Return the options that `cls` and its bases declare, bases first, in the order of their lines."""
+    options: dict[str, Option] = {}
+    for base in reversed(cls.__mro__):
+        declared = {name: value for name, value in vars(base).get("_declared", {}).items()}
+        if not declared:
+            continue
+        hints = typing.get_type_hints(base)
+        for name, one in declared.items():
+            options[name] = Option(name, one.doc, hints[name], one.default, one.above, one.at_least, one.secret)
+    return options
+
+
+def suggest(word: str, known: typing.Iterable[str]) -> str:
+    """Return `did you mean "x"?` for the nearest known word, or a list of what there is."""
+    names = sorted(known)
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), lowered, 1, 0.5)
+    if near:
+        return f'did you mean "{lowered[near[0]]}"?'
+    return f"there is {', '.join(names)}" if names else "there is none"
+
+
+def _parse(kind: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any or kind is object:
+        return value
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise ValueError(f"wants one of {', '.join(map(repr, arguments))}, not {value!r}")
+    if origin in (Union, types.UnionType):
+        return _parse_union(arguments, value)
+    if origin is list:
+        if isinstance(value, list | tuple):
+            return [_parse(arguments[0], one) for one in value]
+    elif kind in (Duration, Size):
+        return kind(value)
+    elif kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise ValueError(f"wants {_type_text(kind)}, not {value!r}")
+
+
+def _parse_union(kinds: tuple[Any, ...], value: Any) -> Any:
+    errors = []
+    for kind in kinds:
+        if kind is types.NoneType:
+            if value is None:
+                return None
+            continue
+        try:
+            return _parse(kind, value)
+        except ValueError as error:
+            errors.append(str(error))
+    if len(errors) == 1:
+        raise ValueError(errors[0])
+    wanted = " or ".join(_type_text(kind) for kind in kinds)
+    raise ValueError(f"wants {wanted}, not {value!r}")
+
+
+def _type_text(kind: Any) -> str:
+    if kind is types.NoneType:
+        return "None"
+    if typing.get_origin(kind) in (Union, types.UnionType):
+        return " | ".join(_type_text(one) for one in typing.get_args(kind))
+    if typing.get_origin(kind) is Literal:
+        return " | ".join(repr(one) for one in typing.get_args(kind))
+    if typing.get_origin(kind) is list:
+        return f"list[{_type_text(typing.get_args(kind)[0])}]"
+    return "any" if kind in (Any, object) else str(kind.__name__)

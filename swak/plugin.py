@@ -1,0 +1,245 @@
+"""The base classes of plugins: options, life cycle, and one verb each. They know nothing of actors and threads."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from swak.clock import SYSTEM, Clock
+from swak.errors import Problem, Refused, report
+from swak.event import EVENTS_MAX, Batch, Body, Chunk, Event, gather
+from swak.option import Declared, Option, collect, suggest
+from swak.recipe import Pipeable, calling_place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swak.ack import Position
+
+
+class Pending:
+    """What `Output.write` returns when the batch is safe only after the next `sync`."""
+
+
+class Plugin(Pipeable):
+    """A stage's work. Making one is pure: files, sockets and state begin in `open` and end in `close`."""
+
+    kind: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Option]] = {}
+    uses_terminal: ClassVar[bool] = False
+    """Whether the plugin reads or writes the terminal: no live view is drawn over it."""
+    clock: Clock = SYSTEM
+    """Where the plugin gets the time from. Set by whoever runs it."""
+    hang_after_s: ClassVar[float] = 60.0
+    """How long one call may take before the supervisor gives the seat to a successor."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared = {name: value for name, value in vars(cls).items() if isinstance(value, Declared)}
+        cls._declared = declared  # type: ignore[attr-defined]
+        cls.options = collect(cls)
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        """Take the options in the order of their declaration or by name; report what does not fit."""
+        self.place = calling_place()
+        self.given: dict[str, Any] = {}
+        self.valid = True
+        problems = [Problem(f"{self.name}: {what}", mend, *self.place) for what, mend in self._bind(values, named)]
+        if problems:
+            self.valid = False
+            report(problems)
+
+    @property
+    def name(self) -> str:
+        """The name by which recipes know the plugin."""
+        return type(self).__name__
+
+    def _bind(self, values: tuple[Any, ...], named: dict[str, Any]) -> list[tuple[str, str]]:
+        problems = []
+        names = list(self.options)
+        if len(values) > len(names):
+            problems.append(
+                (f"takes at most {len(names)} options, {len(values)} were given", f"see: swak desc {self.name}")
+            )
+        given = dict(zip(names, values, strict=False))
+        for name, value in named.items():
+            if name not in self.options:
+                problems.append((f'unknown option "{name}"', suggest(name, names)))
+            elif name in given:
+                problems.append((f'option "{name}" is given twice', "leave one of the two out"))
+            else:
+                given[name] = value
+        for name, declared in self.options.items():
+            if name not in given and declared.required:
+                problems.append((f'option "{name}" is missing', f"give {name}= ({declared.doc})"))
+            try:
+                value = given.get(name, declared.default)
+                setattr(self, name, None if value is None and name not in given else declared.parse(value))
+            except ValueError as error:
+                if name in given or not declared.required:
+                    problems.append((f'option "{name}" {error}', ""))
+        self.given = given
+        return problems
+
+    def fresh(self) -> Self:
+        """Return an unopened plugin with the same options."""
+        made = type(self)(**self.given)
+        made.place = self.place
+        return made
+
+    def check(self) -> list[tuple[str, str]]:
+        """Name what is wrong with the options taken together, as (what, mend). Touches no file, no socket."""
+        return []
+
+    def open(self) -> None:
+        """Acquire files, sockets and state. OSError from an output is tried again; other errors are programming errors."""
+
+    def close(self) -> None:
+        """Release what `open` acquired. Called by the thread that called `open`; also after a failed `open`."""
+
+    def abort(self) -> None:
+        """Make a call that hangs in another thread fail soon, and every later effect with it.
+
+        Called from outside, while that call is under way. Never close a descriptor here (another thread may get its
+        number): shut sockets down, put a null device in the place of files.
+        """
+
+    def due_at(self) -> float | None:
+        """Return the monotonic time at which the plugin wants to be called next, or None."""
+        return None
+
+
+class Input(Plugin):
+    """Obtains events from somewhere."""
+
+    kind = "input"
+    replays: ClassVar[bool] = False
+    """Whether unsettled events are read again after a restart of the process. What does not replay can be lost."""
+
+    wait_s: float = 0.5
+    """How long one `read` may wait for something to arrive. Set by whoever runs the input, before each call."""
+    once: bool = False
+    """Whether to end where the source ends now, instead of waiting for more."""
+
+    @property
+    def identity(self) -> str:
+        """Key of this input's positions in the checkpoint of its task."""
+        return self.name
+
+    def seek(self, positions: Mapping[str, Position]) -> None:
+        """Read on after these positions, one for each source. Called before `open`."""
+
+    def read(self) -> Chunk | list[Event] | None:
+        """Return what has arrived, or None after at most `wait_s`. EndOfInput when there will never be more."""
+        raise NotImplementedError
+
+    def gone(self) -> list[str]:
+        """Name sources that will never be read again; once settled, their positions are forgotten."""
+        return []
+
+    def interrupt(self) -> None:
+        """Let a `read` that waits return at once. Called from other threads."""
+
+
+class DeadEvent(NamedTuple):
+    """An event that a stage could not take, and why."""
+
+    event: Event
+    reason: str
+    trace: str = ""
+
+
+class Outcome:
+    """What became of the events of one batch in a filter."""
+
+    __slots__ = ("dead", "filtered", "made", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Body, str | list[str]]] = []
+        self.dead: list[DeadEvent] = []
+        self.filtered = 0
+        self.made = 0
+
+
+class Filter(Plugin):
+    """Changes, drops or parses events."""
+
+    kind = "filter"
+
+    def process(self, event: Event) -> Event | list[Event] | None:
+        """Return what takes the event's place: an event, several, or None to drop it. Refused sends it to the dead letters."""
+        raise NotImplementedError
+
+    def process_batch(self, batch: Batch) -> Outcome:
+        """Process a whole batch. Override where the cost matters; the outcome must equal that of `process`."""
+        return process_each(self, batch)
+
+
+class Buffer(Plugin):
+    """Holds events back and releases them together."""
+
+    kind = "buffer"
+
+    def add(self, batch: Batch) -> None:
+        """Take a batch in. It stays the runtime's: after a failure it comes again, in order."""
+        raise NotImplementedError
+
+    def take(self, *, end: bool) -> Batch | None:
+        """Return the next batch that is due, oldest events first, or None. At the `end` everything is due."""
+        raise NotImplementedError
+
+
+class Output(Plugin):
+    """Sends events to their destination."""
+
+    kind = "output"
+
+    def write(self, batch: Batch) -> type[Pending] | None:
+        """Deliver the batch: None when it is safe there, Pending when it will be after `sync`.
+
+        OSError and Retry bring the same batch again; Refused names the events that never fit; any other exception
+        brings the batch to a fresh plugin, then in halves, until the one event that fails goes to the dead letters.
+        """
+        raise NotImplementedError
+
+    def sync(self) -> None:
+        """Make everything that was answered with Pending safe."""
+
+    def probe(self) -> bool:
+        """While the output is down: tell, within half a second, whether another try is worth it. Never raises."""
+        return False
+
+    def inherit(self, old: Output) -> bool:
+        """Take over from a plugin whose seat died, before `open`: True if what is pending there is safe with us."""
+        del old
+        return False
+
+
+def process_each(plugin: Filter, batch: Batch) -> Outcome:
+    """Run `process` on each event. An event that raises is dead, with its traceback; the others go on."""
+    outcome = Outcome()
+    kept: list[Event] = []
+    for event in batch.events():
+        try:
+            made = plugin.process(event)
+        except Refused as refused:
+            outcome.dead.append(DeadEvent(event, refused.reason))
+            continue
+        except MemoryError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit from a plugin is a plugin's error like any other
+            outcome.dead.append(DeadEvent(event, f"{type(error).__name__}: {error}", traceback.format_exc()))
+            continue
+        if isinstance(made, Event):
+            kept.append(made)
+        elif made is None:
+            outcome.filtered += 1
+        else:
+            outcome.filtered += 0 if made else 1
+            outcome.made += max(0, len(made) - 1)
+            kept.extend(made)
+    share = batch.size_bytes // max(1, batch.count)
+    for start in range(0, len(kept), EVENTS_MAX):
+        group = kept[start : start + EVENTS_MAX]
+        outcome.parts.append(gather(group, share * len(group)))
+    return outcome

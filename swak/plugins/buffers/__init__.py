@@ -1,0 +1,1 @@
+"""The buffers that come with swak."""

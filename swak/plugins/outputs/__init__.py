@@ -1,0 +1,1 @@
+"""The outputs that come with swak."""

@@ -1,0 +1,99 @@
+"""Counters of one stage, and the law that they obey."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+
+class Tally:
+    """Events that passed one stage. Written by the stage's mailbox under its lock, so every reading balances."""
+
+    __slots__ = ("batches", "dead", "filtered", "held", "into", "made", "merged", "out", "size_bytes")
+
+    def __init__(self) -> None:
+        self.into = 0
+        self.made = 0
+        self.out = 0
+        self.merged = 0
+        self.held = 0
+        self.batches = 0
+        self.size_bytes = 0
+        self.filtered: Counter[str] = Counter()
+        self.dead: Counter[str] = Counter()
+
+    def unaccounted(self) -> int:
+        """Return in + made - (out + filtered + dead + merged + held): zero, or an event is lost from sight."""
+        gone = self.out + self.filtered.total() + self.dead.total() + self.merged + self.held
+        return self.into + self.made - gone
+
+    def copy(self) -> Tally:
+        """Return the same figures as a value of their own."""
+        made = Tally()
+        for name in self.__slots__:
+            value = getattr(self, name)
+            setattr(made, name, value.copy() if isinstance(value, Counter) else value)
+        return made
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for printing."""
+        return {
+            "in": self.into,
+            "made": self.made,
+            "out": self.out,
+            "filtered": self.filtered.total(),
+            "dead": self.dead.total(),
+            "merged": self.merged,
+            "held": self.held,
+        }
+
+
+class StageView(NamedTuple):
+    """What one stage looks like from outside at one moment: for the live view, the log and the receipt."""
+
+    flow: str
+    stage: str
+    kind: str
+    state: str
+    """opening, running, retrying (an output is down), blocked (waits for room downstream), waiting (for a restart),
+    failed (the task is paused after too many restarts), over."""
+    tally: Tally
+    mailbox_batches: int
+    mailbox_bytes: int
+    fill: float
+    """0 to 1: the fuller of the mailbox's two bounds."""
+    oldest_s: float | None
+    """Age of the oldest unsettled batch of the input that the stage hangs on; None when all is settled."""
+    errors: int
+    restarts: int
+    last_error: str = ""
+    live_child: str = ""
+    """Of a failover: the child that is used now."""
+
+
+class InputReceipt(NamedTuple):
+    """What became of an input's events at the end of a run."""
+
+    flow: str
+    stage: str
+    delivered: int
+    will_replay: int
+    """Not settled, and read again at the next start."""
+    lost: int
+    """Not settled, and the input cannot read them again."""
+
+
+class Receipt(NamedTuple):
+    """The figures at the end of a run."""
+
+    stages: tuple[StageView, ...]
+    inputs: tuple[InputReceipt, ...]
+    failed: tuple[str, ...] = ()
+    """Tasks that were in state failed at the end."""
+    dead_letters: str = ""
+    """Path of the dead-letter file, when there is one."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was lost and no task failed."""
+        return not self.failed and not any(one.lost for one in self.inputs)
