@@ -6,7 +6,9 @@ import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from swak.errors import Fenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
 Position = Any
 """Where an input stands in a source: any JSON value that the input understands."""
 
-LEAKED: SimpleQueue[str] = SimpleQueue()
-"""Acks that were garbage-collected unsettled: bugs of ours, told to the supervisor at its next tick."""
+
+class Fence(Protocol):
+    """Tells whether the right to act was revoked: the lease of an input's seat."""
+
+    revoked: bool
 
 
 class Origin(NamedTuple):
@@ -25,7 +30,7 @@ class Origin(NamedTuple):
     position: Position
 
 
-class _Entry:
+class Entry:
     """One registered batch: where it ends, the source's events up to there, whether it is settled."""
 
     __slots__ = ("end", "forgotten", "read_at", "serial", "settled", "upto")
@@ -44,7 +49,7 @@ class Ack:
 
     __slots__ = ("_entry", "_source")
 
-    def __init__(self, source: Source, entry: _Entry) -> None:
+    def __init__(self, source: Source, entry: Entry) -> None:
         self._source = source
         self._entry = entry
 
@@ -77,7 +82,7 @@ class Ack:
     def __del__(self) -> None:
         # No lock here: the collector may run in the middle of anything, a lock of ours included.
         if not (self._entry.settled or self._entry.forgotten or self._source.closed):
-            LEAKED.put(f"{self._source.name} up to {self._entry.end!r}")
+            self._source.leaks.put(self._entry)
 
 
 class Split:
@@ -180,25 +185,27 @@ def join(acks: Iterable[Ack]) -> Ack:
 class Source:
     """The batches of one source in read order, and how far they are settled."""
 
-    __slots__ = ("_entries", "_lock", "_upto", "closed", "name", "settled_to")
+    __slots__ = ("_entries", "_lock", "_upto", "closed", "leaks", "name", "settled_to")
 
     def __init__(self, name: str, settled_to: Position = None) -> None:
         self.name = name
+        self.leaks: SimpleQueue[Entry] = SimpleQueue()
+        """Entries whose Ack was garbage-collected unsettled: bugs of ours, unless a seat has just died."""
         self.settled_to = settled_to
         self.closed = False
         self._upto = 0
         self._lock = threading.Lock()
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[Entry] = deque()
 
     def register(self, serial: int, end: Position, count: int) -> Ack:
         """Note a batch of `count` events that was read up to `end`."""
         with self._lock:
             before = self._entries[-1].upto if self._entries else self._upto
-            entry = _Entry(serial, end, before + count)
+            entry = Entry(serial, end, before + count)
             self._entries.append(entry)
         return Ack(self, entry)
 
-    def settle(self, entry: _Entry) -> None:
+    def settle(self, entry: Entry) -> None:
         """Mark the entry and move the low-water mark; a repeated settle moves it, too."""
         with self._lock:
             entry.settled = True
@@ -235,23 +242,33 @@ class Sources:
     """All sources of one input. They outlive the seats that read from them."""
 
     def __init__(self, positions: Mapping[str, Position] | None = None) -> None:
+        self._lock = threading.Lock()
         self._sources = {name: Source(name, position) for name, position in (positions or {}).items()}
         self._serial = 0
 
     def __iter__(self) -> Iterator[Source]:
         return iter(list(self._sources.values()))
 
-    def register(self, name: str, end: Position, count: int) -> Ack:
-        """Note a batch that was read from source `name`. Called by the input's seat only."""
-        source = self._sources.get(name)
-        if source is None:
-            source = self._sources[name] = Source(name)
-        self._serial += 1
-        return source.register(self._serial, end, count)
+    def register(self, name: str, end: Position, count: int, fence: Fence) -> Ack:
+        """Note a batch that was read from source `name`. Fenced once the reader's lease was revoked."""
+        with self._lock:
+            if fence.revoked:
+                raise Fenced
+            source = self._sources.get(name)
+            if source is None:
+                source = self._sources[name] = Source(name)
+            self._serial += 1
+            return source.register(self._serial, end, count)
+
+    def fence(self) -> None:
+        """Return only when no reader whose lease is revoked is inside `register`."""
+        with self._lock:
+            pass
 
     def resume_after(self, serial: int) -> dict[str, Position]:
         """Forget what no outlet accepted and return, per source, where a successor reads on."""
-        ends = {name: source.forget_after(serial) for name, source in list(self._sources.items())}
+        with self._lock:
+            ends = {name: source.forget_after(serial) for name, source in self._sources.items()}
         return {name: end for name, end in ends.items() if end is not None}
 
     def settled(self) -> dict[str, Position]:
@@ -274,6 +291,16 @@ class Sources:
         """When the oldest unsettled batch was read, in monotonic seconds."""
         ages = [age for s in list(self._sources.values()) if (age := s.oldest()) is not None]
         return min(ages, default=None)
+
+    def leaks(self) -> list[str]:
+        """Name the batches whose Ack was garbage-collected unsettled since the last call."""
+        found = []
+        for source in self:
+            while not source.leaks.empty():
+                entry = source.leaks.get()
+                if not (entry.settled or entry.forgotten):
+                    found.append(f"{source.name} up to {entry.end!r}")
+        return found
 
     def close(self) -> None:
         """The topology stops: what is unsettled now is replayed or named as lost, no bug of ours."""

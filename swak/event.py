@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -10,6 +9,8 @@ import msgspec
 from swak.ack import Ack, join
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from swak.ack import Position
 
 Record = dict[str, Any]
@@ -42,15 +43,26 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Block:
-    """Bytes of whole lines, each ending in a line feed, as they were read at `time_ns`. Nothing has looked inside."""
+    """Bytes of whole lines, each ending in a line feed, as they were read at `time_ns`. Nothing has looked inside.
 
-    __slots__ = ("count", "data", "encoding", "time_ns")
+    A block that a buffer joined of several reads has a time for each line; `time_ns` is then that of the first.
+    """
 
-    def __init__(self, data: bytes, time_ns: int, encoding: str = "utf-8", count: int | None = None) -> None:
+    __slots__ = ("_times", "count", "data", "encoding", "time_ns")
+
+    def __init__(
+        self,
+        data: bytes,
+        time_ns: int,
+        encoding: str = "utf-8",
+        count: int | None = None,
+        times: Sequence[int] | None = None,
+    ) -> None:
         self.data = data
         self.time_ns = time_ns
         self.encoding = encoding
         self.count = data.count(b"\n") if count is None else count
+        self._times = times
 
     @property
     def size_bytes(self) -> int:
@@ -61,6 +73,9 @@ class Block:
         """Decode and split; line ends (LF or CRLF) are cut off, undecodable bytes become U+FFFD."""
         lines = self.data.decode(self.encoding, "replace").split("\n")
         lines.pop()
+        if len(lines) != self.count:  # a multi-byte encoding took a line feed for part of a broken character
+            each = [line.decode(self.encoding, "replace") for line in self.data.split(b"\n")[:-1]]
+            lines = [line.replace("\n", "\ufffd") for line in each]
         if b"\r\n" in self.data:
             return [line.removesuffix("\r") for line in lines]
         return lines
@@ -70,13 +85,17 @@ class Block:
         return [{"message": line} for line in self.lines()]
 
     def times(self) -> Sequence[int]:
-        """Give every line the time at which the block was read."""
-        return [self.time_ns] * self.count
+        """Give every line the time at which it was read."""
+        return [self.time_ns] * self.count if self._times is None else self._times
 
     def cut(self, start: int, stop: int) -> Block:
         """Return the lines from `start` to `stop` as a block of their own."""
-        part = self.data.split(b"\n")[start : min(stop, self.count)]
-        return Block(b"\n".join(part) + b"\n", self.time_ns, self.encoding, len(part))
+        stop = min(stop, self.count)
+        part = self.data.split(b"\n", start)[start] if start else self.data
+        if stop < self.count:
+            part = part[: len(part) - len(part.split(b"\n", stop - start)[-1])]
+        times = None if self._times is None else self._times[start:stop]
+        return Block(part, times[0] if times else self.time_ns, self.encoding, stop - start, times)
 
 
 class Rows:
@@ -146,10 +165,10 @@ Body = Block | Rows | Dicts
 
 
 class Chunk(NamedTuple):
-    """What an input read: events of one tag, and the position right after them in one source."""
+    """What an input read: events of one tag (or a list with the tag of each), and the position right after them."""
 
     body: Body
-    tag: str
+    tag: str | list[str]
     source: str = ""
     position: Position = None
 
@@ -187,6 +206,21 @@ class Batch:
         tags = self.tags if isinstance(self.tags, str) else self.tags[start:stop]
         return Batch(self.body.cut(start, stop), tags, ack)
 
+    def pick(self, indices: list[int]) -> Batch:
+        """Return the events at `indices`, with their tags, under the same Ack. A Block has one tag and is never picked."""
+        tags = self.tag_list()
+        times = self.body.times()
+        chosen_times = [times[index] for index in indices]
+        size_bytes = self.size_bytes * len(indices) // max(1, self.count)
+        body: Body
+        if isinstance(self.body, Rows):
+            body = Rows([self.body.rows[index] for index in indices], chosen_times, size_bytes)
+        else:
+            records = self.body.shared if isinstance(self.body, Dicts) else self.body.records()
+            body = Dicts([records[index] for index in indices], chosen_times, size_bytes)
+        chosen = [tags[index] for index in indices]
+        return Batch(body, chosen[0] if chosen.count(chosen[0]) == len(chosen) else chosen, self.ack)
+
     def with_ack(self, ack: Ack) -> Batch:
         """Return the same events under another Ack."""
         return Batch(self.body, self.tags, ack)
@@ -207,43 +241,49 @@ def gather(events: Sequence[Event], size_bytes: int | None = None) -> tuple[Dict
 
 
 def merge(batches: list[Batch]) -> list[Batch]:
-    """Join neighbours into as few batches as hold at most EVENTS_MAX events (BLOCK_BYTES for lines), in order."""
+    """Join neighbours into as few batches as hold at most EVENTS_MAX events (BLOCK_BYTES for lines), in order.
+
+    Lines are joined with lines of the same tag and encoding only: bytes stay as they were read.
+    """
     merged: list[Batch] = []
     run: list[Batch] = []
+    count = size_bytes = 0
     for batch in batches:
-        if run and not _fits(run, batch):
+        if run and not _fits(run[0], batch, count, size_bytes):
             merged.append(_joined(run))
-            run = []
+            run, count, size_bytes = [], 0, 0
         run.append(batch)
+        count += batch.count
+        size_bytes += batch.size_bytes
     return [*merged, _joined(run)] if run else merged
 
 
-def _fits(run: list[Batch], batch: Batch) -> bool:
-    first = run[0].body
-    if isinstance(first, Block):
-        same = isinstance(batch.body, Block) and (first.encoding, first.time_ns) == (
-            batch.body.encoding,
-            batch.body.time_ns,
-        )
-        return same and run[0].tags == batch.tags and sum(b.size_bytes for b in run) + batch.size_bytes <= BLOCK_BYTES
-    return not isinstance(batch.body, Block) and sum(b.count for b in run) + batch.count <= EVENTS_MAX
+def _fits(first: Batch, batch: Batch, count: int, size_bytes: int) -> bool:
+    """Tell whether `batch` may join a run that begins with `first` and holds that many events and bytes."""
+    mine, other = first.body, batch.body
+    if isinstance(mine, Block):
+        alike = isinstance(other, Block) and mine.encoding == other.encoding
+        return alike and first.tags == batch.tags and size_bytes + batch.size_bytes <= BLOCK_BYTES
+    return not isinstance(other, Block) and count + batch.count <= EVENTS_MAX
 
 
 def _joined(run: list[Batch]) -> Batch:
     if len(run) == 1:
         return run[0]
     ack = join(batch.ack for batch in run)
+    bodies = [batch.body for batch in run]
+    times = [time_ns for body in bodies for time_ns in body.times()]
+    blocks = [body for body in bodies if isinstance(body, Block)]
+    if blocks:
+        times_or_none = None if times.count(times[0]) == len(times) else times
+        first, data = blocks[0], b"".join(block.data for block in blocks)
+        return Batch(Block(data, times[0], first.encoding, len(times), times_or_none), run[0].tags, ack)
     tags = [tag for batch in run for tag in batch.tag_list()]
     alike: str | list[str] = tags[0] if tags.count(tags[0]) == len(tags) else tags
-    bodies = [batch.body for batch in run]
     size_bytes = sum(body.size_bytes for body in bodies)
-    first = bodies[0]
-    if isinstance(first, Block):
-        data = b"".join(body.data for body in bodies if isinstance(body, Block))
-        return Batch(Block(data, first.time_ns, first.encoding), alike, ack)
-    times = [time_ns for body in bodies for time_ns in body.times()]
-    if all(isinstance(body, Rows) and type(body.rows[0]) is type(first.rows[0]) for body in bodies if body.count):  # type: ignore[union-attr]
-        rows = [row for body in bodies for row in body.rows]  # type: ignore[union-attr]
+    parsed = [body for body in bodies if isinstance(body, Rows)]
+    if len(parsed) == len(bodies) and len({type(row) for body in parsed for row in body.rows[:1]}) == 1:
+        rows = [row for body in parsed for row in body.rows]
         return Batch(Rows(rows, times, size_bytes), alike, ack)
     records = [record for body in bodies for record in (body.shared if isinstance(body, Dicts) else body.records())]
     return Batch(Dicts(records, times, size_bytes), alike, ack)

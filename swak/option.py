@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import sys
 import types
 import typing
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
@@ -111,7 +112,10 @@ def option(
     at_least: float | None = None,
     secret: bool = False,
 ) -> Any:
-    """Declare an option in a plugin's class body: `field: str = option("What it is.")`; no default means required."""
+    """Declare an option in the body of a plugin's class, as in `field: str = option("What it is.")`.
+
+    Without a default it is required.
+    """
     return Declared(doc, default, above, at_least, secret)
 
 
@@ -119,12 +123,12 @@ def collect(cls: type) -> dict[str, Option]:
     """Return the options that `cls` and its bases declare, bases first, in the order of their lines."""
     options: dict[str, Option] = {}
     for base in reversed(cls.__mro__):
-        declared = {name: value for name, value in vars(base).get("_declared", {}).items()}
-        if not declared:
-            continue
-        hints = typing.get_type_hints(base)
-        for name, one in declared.items():
-            options[name] = Option(name, one.doc, hints[name], one.default, one.above, one.at_least, one.secret)
+        names = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
+        for name, one in vars(base).get("_declared", {}).items():
+            kind = vars(base)["__annotations__"].get(name, Any)
+            if isinstance(kind, str):
+                kind = eval(kind, dict(names))  # noqa: S307 - what typing.get_type_hints does, for declared names only
+            options[name] = Option(name, one.doc, kind, one.default, one.above, one.at_least, one.secret)
     return options
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from swak.clock import SYSTEM, Clock
 from swak.errors import Problem, Refused, report
 from swak.event import EVENTS_MAX, Batch, Body, Chunk, Event, gather
+from swak.log import Log
 from swak.option import Declared, Option, collect, suggest
 from swak.recipe import Pipeable, calling_place
 
@@ -54,6 +56,11 @@ class Plugin(Pipeable):
         """The name by which recipes know the plugin."""
         return type(self).__name__
 
+    @cached_property
+    def log(self) -> Log:
+        """The agent's log, with this plugin's name on every line: `self.log.warning("what happened", field=value)`."""
+        return Log("swak.plugins", plugin=self.name)
+
     def _bind(self, values: tuple[Any, ...], named: dict[str, Any]) -> list[tuple[str, str]]:
         problems = []
         names = list(self.options)
@@ -92,10 +99,13 @@ class Plugin(Pipeable):
         return []
 
     def open(self) -> None:
-        """Acquire files, sockets and state. OSError from an output is tried again; other errors are programming errors."""
+        """Acquire files, sockets and state. An OSError is tried again; any other error counts as a programming error."""
 
     def close(self) -> None:
-        """Release what `open` acquired. Called by the thread that called `open`; also after a failed `open`."""
+        """Release what `open` acquired. Called also after a failed `open`, and perhaps more than once.
+
+        By the thread that called `open`, or, when that has died, by another one.
+        """
 
     def abort(self) -> None:
         """Make a call that hangs in another thread fail soon, and every later effect with it.
@@ -119,7 +129,12 @@ class Input(Plugin):
     wait_s: float = 0.5
     """How long one `read` may wait for something to arrive. Set by whoever runs the input, before each call."""
     once: bool = False
-    """Whether to end where the source ends now, instead of waiting for more."""
+    """Whether to end where the source ends now, instead of waiting for more. May be set while the input is open."""
+
+    @property
+    def endless(self) -> bool:
+        """Whether it never ends, even with `once`: a generator without a count."""
+        return False
 
     @property
     def identity(self) -> str:
@@ -167,7 +182,10 @@ class Filter(Plugin):
     kind = "filter"
 
     def process(self, event: Event) -> Event | list[Event] | None:
-        """Return what takes the event's place: an event, several, or None to drop it. Refused sends it to the dead letters."""
+        """Return what takes the event's place: an event, several, or None to drop it.
+
+        Refused sends it to the dead letters.
+        """
         raise NotImplementedError
 
     def process_batch(self, batch: Batch) -> Outcome:
@@ -179,6 +197,8 @@ class Buffer(Plugin):
     """Holds events back and releases them together."""
 
     kind = "buffer"
+    decouples: ClassVar[bool] = False
+    """Whether it takes events on when everything below it is full, so that a branch behind it stops no other."""
 
     def add(self, batch: Batch) -> None:
         """Take a batch in. It stays the runtime's: after a failure it comes again, in order."""
@@ -208,6 +228,10 @@ class Output(Plugin):
     def probe(self) -> bool:
         """While the output is down: tell, within half a second, whether another try is worth it. Never raises."""
         return False
+
+    def alive(self) -> bool:
+        """Tell, at once, whether the far end is still there, as far as can be seen without writing. Never raises."""
+        return True
 
     def inherit(self, old: Output) -> bool:
         """Take over from a plugin whose seat died, before `open`: True if what is pending there is safe with us."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextvars import ContextVar
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from swak.errors import Problem, report
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class Place(NamedTuple):
@@ -105,7 +106,7 @@ def as_recipe(given: Recipe | Flow | Chain | list[Flow] | tuple[Flow, ...]) -> R
     """Return `given` as a Recipe: a bare chain counts as a task."""
     if isinstance(given, Recipe):
         return given
-    flows = given if isinstance(given, list | tuple) else [given]
+    flows: list[Flow | Chain] = list(given) if isinstance(given, list | tuple) else [given]
     return Recipe(tuple(Flow("task", one.parts, None) if isinstance(one, Chain) else one for one in flows))
 
 

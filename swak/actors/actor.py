@@ -1,0 +1,25 @@
+"""What the root and the seats have in common as pykka actors."""
+
+from __future__ import annotations
+
+import pykka
+
+
+class Actor(pykka.ThreadingActor):
+    """A pykka actor whose loop is our own: pykka's loses envelopes at teardown and stops everybody on SystemExit."""
+
+    use_daemon_thread = True
+
+    def enter(self) -> None:
+        """Register with pykka and begin."""
+        pykka.ActorRegistry.register(self.actor_ref)
+        try:
+            self._start_actor_loop()
+        except BaseException:
+            self.retire()
+            raise
+
+    def retire(self) -> None:
+        """Leave pykka's registry."""
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()

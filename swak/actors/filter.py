@@ -1,0 +1,122 @@
+"""Seat of a filter, and of the by-tag stage: both turn one letter into batches for their outlets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swak.actors.post import KILLERS_MAX
+from swak.actors.seat import Seat, Way
+from swak.event import Batch
+from swak.plugin import DeadEvent, Filter, Outcome, process_each
+from swak.topology.tags import compile_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swak.actors.lease import Lease
+    from swak.actors.messages import Letter
+    from swak.actors.post import Outlet, Post
+
+
+class SplittingSeat(Seat):
+    """Emits parts of the head letter; when all are accepted, the head is done."""
+
+    def emit_parts(self, letter: Letter, parts: Sequence[tuple[Sequence[Outlet], Batch]], outcome: Outcome) -> None:
+        """Send each batch to its outlets under parts of the letter's Ack, then count and let the letter go.
+
+        One batch for one outlet carries the letter's own Ack and serial: after a death in the middle it is skipped.
+        """
+        ack = letter.batch.ack
+        out = sum(batch.count for _, batch in parts)
+        copies = [(outlet, batch) for outlets, batch in parts for outlet in outlets]
+        if len(copies) == 1:
+            ways = [Way(copies[0][0], copies[0][1].with_ack(ack), letter.serial, once=True)]
+        else:
+            acks = ack.split(len(copies)) if copies else []
+            ways = [
+                Way(outlet, batch.with_ack(own), 0, once=False)
+                for (outlet, batch), own in zip(copies, acks, strict=True)
+            ]
+
+        def then() -> None:
+            if not ways:
+                ack.settle()
+            self.done(letter, out=out, dead=outcome.dead, filtered=outcome.filtered, made=outcome.made)
+
+        self.emit(ways, then)
+
+
+class FilterSeat(SplittingSeat):
+    """Runs a filter over each batch."""
+
+    def on_letter(self, letter: Letter) -> None:
+        if letter.killers >= KILLERS_MAX:
+            self.bury_whole(letter)
+            return
+        if not self.opened:
+            self.open_plugin()
+        outcome = self._process(letter)
+        ack = letter.batch.ack
+        outlets = list(self.post.outlets.values())
+        parts = [(outlets, Batch(body, tags, ack)) for body, tags in outcome.parts if body.count]
+        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
+
+    def _process(self, letter: Letter) -> Outcome:
+        plugin = self.lease.plugin
+        assert isinstance(plugin, Filter)
+        try:
+            return self.lease.call(plugin.process_batch, letter.batch, letter=letter)
+        except Exception as error:  # noqa: BLE001 - a batch that raises is done again event by event
+            self._raise_if_fenced(error)
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different
+            self._raise_if_fenced(error)
+        try:
+            outcome = self.lease.call(process_each, plugin, letter.batch, letter=letter)
+        except BaseException:
+            letter.killers += 1
+            raise
+        for one in outcome.dead:
+            self.post.note_error(one.reason)
+        return outcome
+
+    def _raise_if_fenced(self, error: BaseException) -> None:
+        if self.lease.revoked:
+            raise error
+        self.post.note_error(error)
+
+
+class TagsSeat(SplittingSeat):
+    """Routes each event by its tag; the first pattern that matches wins. No match is a dead letter."""
+
+    def __init__(self, post: Post, lease: Lease) -> None:
+        super().__init__(post, lease)
+        self._routes = [
+            (compile_pattern(pattern), [post.outlets[name] for name in names]) for pattern, names in post.stage.routes
+        ]
+        self._numbers: dict[str, int] = {}
+
+    def on_letter(self, letter: Letter) -> None:
+        batch = letter.batch
+        ack, outcome = batch.ack, Outcome()
+        if isinstance(batch.tags, str):
+            groups = {self._route(batch.tags): batch}
+        else:
+            indices: dict[int, list[int]] = {}
+            for index, tag in enumerate(batch.tags):
+                indices.setdefault(self._route(tag), []).append(index)
+            groups = {number: batch.pick(chosen) for number, chosen in indices.items()}
+        lost = groups.pop(-1, None)
+        if lost is not None:
+            outcome.dead = [DeadEvent(event, "no route") for event in lost.events()]
+        parts = [(self._routes[number][1], part) for number, part in groups.items()]
+        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
+
+    def _route(self, tag: str) -> int:
+        number = self._numbers.get(tag)
+        if number is None:
+            matches = (number for number, (matches, _) in enumerate(self._routes) if matches(tag))
+            number = next(matches, -1)
+            if len(self._numbers) >= 10_000:  # tags made of user input must not fill the memory
+                self._numbers.clear()
+            self._numbers[tag] = number
+        return number

@@ -1,0 +1,130 @@
+"""Seat of an input: reads when there is room, registers an Ack for each batch, ends in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swak.actors.seat import Seat, Way
+from swak.errors import EndOfInput
+from swak.event import EVENTS_MAX, Batch, Chunk, gather
+from swak.log import get
+from swak.plugin import Input
+from swak.stats import Tally
+
+if TYPE_CHECKING:
+    from swak.actors.lease import Lease
+    from swak.actors.post import Post
+    from swak.event import Event
+
+log = get("swak.input")
+
+IDLE_S = 0.05
+"""How often an input that cannot wait by itself is asked again when it had nothing."""
+RETRY_S = 1.0
+"""How often an input is opened again while the system refuses (a port in use, no permission)."""
+INSTANT_S = 0.001
+"""An empty `read` that took less did not wait."""
+
+
+class InputSeat(Seat):
+    """Reads from an input whenever the gate is open."""
+
+    def __init__(self, post: Post, lease: Lease) -> None:
+        super().__init__(post, lease)
+        plugin = lease.plugin
+        assert isinstance(plugin, Input)
+        self.plugin = plugin
+        self.longest_wait_s = plugin.wait_s
+
+    def on_open(self) -> None:
+        self._open_or_retry()
+
+    def _open_or_retry(self) -> None:
+        assert self.post.sources is not None
+        if self.post.draining:
+            self.finish()
+            return
+        try:
+            self.lease.call(self.plugin.seek, self.post.sources.resume_after(self.post.accepted()))
+            self.open_plugin()
+        except OSError as error:
+            self._pause(error)
+
+    def _pause(self, error: OSError) -> None:
+        self.post.note_error(error)
+        self.post.state = "retrying"
+        log.warning("input is not available; trying again", stage=self.post.name, error=str(error))
+        self._close_plugin()
+        self.opened = False
+        self.mailbox.shut(self.clock.monotonic() + RETRY_S)
+
+    def on_read(self) -> None:
+        if self.post.draining:
+            self.finish()
+            return
+        if not self.opened:
+            self._open_or_retry()
+            return
+        self.plugin.wait_s = self.longest_wait_s
+        began = self.clock.monotonic()
+        try:
+            read = self.lease.call(self.plugin.read)
+        except EndOfInput:
+            self.finish()
+            return
+        except OSError as error:
+            self._pause(error)
+            return
+        if read is None and self.post.once and self.plugin.due_at() is None:
+            self.finish()  # nothing now, and nothing is to be waited for
+        elif read is None:
+            self._rest(began)
+        elif isinstance(read, Chunk):
+            self._forward([read])
+        else:
+            self._forward(_chunks(read))
+
+    def _rest(self, began: float) -> None:
+        """Nothing came: ask again when the plugin says, or soon, unless the read has waited itself."""
+        now = self.clock.monotonic()
+        due_at = self.plugin.due_at()
+        if due_at is not None:
+            self.mailbox.shut(due_at)
+        elif now - began < INSTANT_S:
+            self.mailbox.shut(now + IDLE_S)
+        gone = self.plugin.gone()
+        if gone and self.post.sources is not None:
+            self.post.sources.drop(gone)
+
+    def _forward(self, chunks: list[Chunk]) -> None:
+        assert self.post.sources is not None
+        ways: list[Way] = []
+        counts = Tally()
+        outlets = list(self.post.outlets.values())
+        for chunk in chunks:
+            count = chunk.body.count
+            if not count:
+                continue
+            ack = self.post.sources.register(chunk.source, chunk.position, count, self.lease)
+            serial = ack.serial
+            acks = ack.split(len(outlets)) if len(outlets) > 1 else [ack]
+            ways += [
+                Way(outlet, Batch(chunk.body, chunk.tag, own), serial, once=False)
+                for outlet, own in zip(outlets, acks, strict=True)
+            ]
+            counts.into += count
+            counts.out += count
+        if ways:
+            self.emit(ways, lambda: self.mailbox.count(self.lease, counts))
+
+    def on_stop_reading(self) -> None:
+        if not self._ways:
+            self.finish()
+
+
+def _chunks(events: list[Event]) -> list[Chunk]:
+    chunks = []
+    for start in range(0, len(events), EVENTS_MAX):
+        body, tags = gather(events[start : start + EVENTS_MAX])
+        chunks.append(Chunk(body, tags))
+    return chunks

@@ -1,0 +1,69 @@
+"""main's loop: one thread steps every seat of a flow, downstream first, so that the input reads when there is room."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from swak.actors.input import InputSeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swak.actors.crew import Flow
+    from swak.actors.post import Post
+
+REST_S = 0.5
+"""How long the loop rests at most when nothing is due and nobody rings."""
+
+
+class MainLoop:
+    """Steps the seats of all `main` flows of a run."""
+
+    def __init__(self, flows: list[Flow]) -> None:
+        self._flows = flows
+        self._posts = [post for flow in flows for post in reversed(flow.posts)]
+        self._bell = threading.Event()
+        for post in self._posts:
+            post.mailbox.bell = self._bell.set
+
+    def ring(self) -> None:
+        """Let the loop look round at once."""
+        self._bell.set()
+
+    def run(self, ended: Callable[[], bool]) -> None:
+        """Step until every seat is over, or the run has `ended`."""
+        while not ended() and not all(flow.over for flow in self._flows):
+            self._bell.clear()
+            if not self._round():
+                self._bell.wait(self._rest_s())
+        for post in self._posts:
+            if not post.lease.over and post.seat is not None:
+                post.seat.step()  # the mailbox is closed: this closes the plugin
+
+    def _round(self) -> bool:
+        moved = False
+        for post in self._posts:
+            moved |= self._step(post, busy=moved)
+        return moved
+
+    def _step(self, post: Post, *, busy: bool) -> bool:
+        seat = post.seat
+        if seat is None or seat.lease.over or seat.actor_stopped.is_set():
+            return False
+        if isinstance(seat, InputSeat):
+            seat.longest_wait_s = 0.0 if busy else self._rest_s(but=post)
+        return seat.step()
+
+    def _rest_s(self, but: Post | None = None) -> float:
+        now = time.monotonic()
+        times = [now + REST_S]
+        for post in self._posts:
+            seat = post.seat
+            if post is but or seat is None or seat.lease.over or seat.lease.revoked:
+                continue
+            wakes_at = post.mailbox.wakes_at(seat.due_at())
+            if wakes_at is not None:
+                times.append(wakes_at)
+        return max(0.0, min(times) - now)

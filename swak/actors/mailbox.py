@@ -1,0 +1,354 @@
+"""The bounded mailbox in front of each seat: data waits for room, control never waits. It outlives its seats."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from swak.actors.messages import Letter, Shown, Sign
+from swak.errors import Closed, Fenced
+from swak.stats import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from swak.actors.lease import Lease
+    from swak.actors.messages import Offer
+    from swak.clock import Clock
+    from swak.event import Batch
+
+BATCHES_MAX = 16
+BYTES_MAX = 4 * 1024 * 1024
+REASONS_MAX = 20
+"""Different reasons that one stage counts apart; the rest is counted as "other"."""
+
+FOREVER = float("inf")
+
+
+class Mailbox:
+    """FIFO of letters, control lane, held zone and tally of one stage. One lock guards them all.
+
+    Every step may be cut off after any line by the death of the thread that takes it; `reseat` mends what that leaves:
+    it recounts bytes, drops doublets, and wakes everybody.
+    """
+
+    def __init__(self, name: str, edges: Iterable[str], clock: Clock, *, source: bool = False) -> None:
+        self.name = name
+        self.edges = frozenset(edges)
+        self.tally = Tally()
+        self.closed = False
+        self.blocked = False
+        """Whether the seat waits for room downstream."""
+        self.upstream: dict[str, Mailbox] = {}
+        self.bell: Callable[[], None] | None = None
+        """Rung when something arrives, for seats that are stepped and do not wait here."""
+        self._clock = clock
+        self._source = source
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._control: deque[Shown] = deque()
+        self._data: deque[Letter] = deque()
+        self._held: deque[Letter] = deque()
+        self._released = 0  # events of the first held letter that were flushed already
+        self._bytes = 0
+        self._serial = 0
+        self._ended: set[str] = set()
+        self._accepted: dict[str, int] = {}
+        self._waiting: set[str] = set()
+        self._poked = False
+        self._shut_until = 0.0
+        self._ticked = False
+
+    # What upstream does
+
+    def put(
+        self, lease: Lease, edge: str, batch: Batch, key: int, *, once: bool = False, offer: Offer | None = None
+    ) -> bool:
+        """Accept a batch from `edge`, or note that it waits for room and return False. Never blocks.
+
+        With `once`, a batch whose key this edge's last accepted one had is the same batch again, and is skipped. An
+        offer of a failover router always has room: there is one at a time. A batch above the bound enters an empty
+        mailbox.
+        """
+        size_bytes = batch.size_bytes
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            if self.closed:
+                raise Closed
+            if once and self._accepted.get(edge) == key:
+                return True
+            full = len(self._data) >= BATCHES_MAX or self._bytes + size_bytes > BYTES_MAX
+            if self._data and full and offer is None:
+                self._waiting.add(edge)
+                return False
+            self._arrived.notify()
+            self._serial += 1
+            self._data.append(Letter(batch, self._serial, offer))
+            self._bytes += size_bytes
+            self._accepted[edge] = key
+            self._waiting.discard(edge)
+        if self.bell is not None:
+            self.bell()
+        return True
+
+    def end(self, lease: Lease, edge: str) -> None:
+        """Note that nothing comes from `edge` any more."""
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            self._ended.add(edge)
+            self._arrived.notify()
+        if self.bell is not None:
+            self.bell()
+
+    def accepted(self, edge: str) -> int:
+        """Return the key of the last batch that came from `edge`, 0 before the first."""
+        with self._lock:
+            return self._accepted.get(edge, 0)
+
+    # What anybody does
+
+    def tell(self, letter: Shown) -> None:
+        """Put a control letter. Never waits."""
+        with self._lock:
+            self._arrived.notify()
+            self._control.append(letter)
+        if self.bell is not None:
+            self.bell()
+
+    def poke(self) -> None:
+        """Tell the seat that a mailbox downstream may have room."""
+        with self._lock:
+            self._poked = True
+            self._arrived.notify()
+        if self.bell is not None:
+            self.bell()
+
+    # What the seat does
+
+    def get(self, lease: Lease, due_at: float | None, *, wait: bool = True) -> Shown | None:
+        """Show what is next: control, then a poke, a due tick, the head of the data, the end; else wait, or None.
+
+        The head is shown, not taken: it stays until `done`. No two ticks follow each other while data can be shown.
+        """
+        with self._lock:
+            while True:
+                if lease.revoked:
+                    raise Fenced
+                shown = self._next(due_at)
+                if shown is not None:
+                    self._ticked = shown is Sign.TICK
+                    return shown
+                if not wait:
+                    return None
+                self._arrived.wait(self._patience_s(due_at))
+
+    def _next(self, due_at: float | None) -> Shown | None:
+        if self._control:
+            return self._control.popleft()
+        if self.closed:
+            raise Closed
+        if self._poked:
+            self._poked = False
+            if self.blocked:
+                self.blocked = False
+                return Sign.POKE
+        now = self._clock.monotonic()
+        gate_open = not self.blocked and now >= self._shut_until
+        ready = gate_open and (self._source or bool(self._data))
+        if due_at is not None and now >= due_at and not (self._ticked and ready):
+            return Sign.TICK
+        if ready:
+            return Sign.READ if self._source else self._data[0]
+        if not self.blocked and not self._data and self.edges and self._ended >= self.edges:
+            return Sign.END
+        return None
+
+    def _patience_s(self, due_at: float | None) -> float | None:
+        times = [due_at] if due_at is not None else []
+        if not self.blocked and self._shut_until < FOREVER:
+            times.append(self._shut_until)
+        now = self._clock.monotonic()
+        later = [time for time in times if time > now]
+        if due_at is not None and due_at <= now:
+            return 0.0
+        return min(later) - now if later else None
+
+    def wakes_at(self, due_at: float | None) -> float | None:
+        """Return the monotonic time at which `get` would show something if nothing arrived, or None for never."""
+        with self._lock:
+            patience_s = self._patience_s(due_at)
+            return None if patience_s is None else self._clock.monotonic() + patience_s
+
+    def block(self) -> None:
+        """Shut the gate for data until somebody pokes."""
+        with self._lock:
+            self.blocked = True
+
+    def shut(self, until: float) -> None:
+        """Shut the gate for data until this monotonic time (FOREVER: until it is set anew)."""
+        with self._lock:
+            self._shut_until = until
+
+    def done(self, lease: Lease, counts: Tally | None = None) -> None:
+        """Take the head away and add its counts. None: it did not concern this stage after all."""
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            tally = self._counted(counts)
+            letter = self._data.popleft()
+            self.tally = tally
+            self._bytes -= letter.batch.size_bytes
+            waiting = list(self._waiting)
+        self._poke_upstream(waiting)
+
+    def count(self, lease: Lease, counts: Tally) -> None:
+        """Add counts without taking anything away: what an input read."""
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            self.tally = self._counted(counts)
+
+    def hold(self, lease: Lease) -> None:
+        """Move the head into the held zone, outside the bound: a buffer or a pending output has it."""
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            letter = self._data[0]
+            tally = self.tally.copy()
+            tally.into += letter.batch.count
+            tally.held += letter.batch.count
+            self._held.append(letter)
+            self._data.popleft()
+            self.tally = tally
+            self._bytes -= letter.batch.size_bytes
+            waiting = list(self._waiting)
+        self._poke_upstream(waiting)
+
+    def release(self, lease: Lease, events: int) -> None:
+        """Let the oldest `events` of the held zone go: they left the stage."""
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            tally = self.tally.copy()
+            tally.held -= events
+            tally.out += events
+            self.tally = tally
+            self._released += events
+            while self._held and self._held[0].batch.count <= self._released:
+                self._released -= self._held[0].batch.count
+                self._held.popleft()
+
+    @property
+    def has_held(self) -> bool:
+        """Whether anything is held."""
+        return bool(self._held)
+
+    def held(self) -> list[Letter]:
+        """Return the letters of the held zone, oldest first."""
+        with self._lock:
+            return list(self._held)
+
+    def unhold(self, lease: Lease) -> None:
+        """Put everything held back to the front: it has to be written again."""
+        with self._lock:
+            if lease.revoked:
+                raise Fenced
+            self._put_back()
+
+    # What the supervisor does
+
+    def fence(self) -> None:
+        """Return only when nobody whose lease is revoked is inside; wake the seat, so that it sees that."""
+        with self._lock:
+            self._arrived.notify_all()
+        if self.bell is not None:
+            self.bell()
+
+    def reseat(self, *, keep_held: bool = False) -> None:
+        """Make ready for a successor: what was held comes first again, the gate is open, `open` is the first letter."""
+        with self._lock:
+            if self._held and self._data and self._held[-1] is self._data[0]:
+                self._held.pop()  # the seat died in the middle of `hold`
+            if keep_held:
+                self._recount_held()
+            else:
+                self._put_back()
+            self._bytes = sum(letter.batch.size_bytes for letter in self._data)
+            self.blocked = False
+            self._shut_until = 0.0
+            self._ticked = False
+            self._control.appendleft(Sign.OPEN)
+            self._arrived.notify_all()
+        if self.bell is not None:
+            self.bell()
+        self._poke_upstream(list(self.upstream))
+
+    def close(self) -> None:
+        """Take and show nothing any more."""
+        with self._lock:
+            self.closed = True
+            self._arrived.notify_all()
+        if self.bell is not None:
+            self.bell()
+
+    def discard(self) -> None:
+        """Drop every letter of a closed mailbox: the topology is over, what is unsettled was counted."""
+        with self._lock:
+            self._data.clear()
+            self._held.clear()
+            self._control.clear()
+
+    def head(self) -> Letter | None:
+        """Return the letter that is next."""
+        with self._lock:
+            return self._data[0] if self._data else None
+
+    def levels(self) -> tuple[int, int, float, Tally]:
+        """Return batches, bytes, how full the mailbox is (0 to 1), and the tally, all at one moment."""
+        with self._lock:
+            fill = max(len(self._data) / BATCHES_MAX, self._bytes / BYTES_MAX)
+            return len(self._data), self._bytes, min(1.0, fill), self.tally
+
+    def _put_back(self) -> None:
+        doublets = {id(letter) for letter in self._data}
+        back = [letter for letter in self._held if id(letter) not in doublets]
+        self._data.extendleft(reversed(back))
+        self._held.clear()
+        tally = self.tally.copy()
+        tally.into -= tally.held
+        tally.held = 0
+        self.tally = tally
+        self._released = 0
+        self._bytes = sum(letter.batch.size_bytes for letter in self._data)
+
+    def _recount_held(self) -> None:
+        tally = self.tally.copy()
+        held = sum(letter.batch.count for letter in self._held) - self._released
+        tally.into += held - tally.held
+        tally.held = held
+        self.tally = tally
+
+    def _counted(self, counts: Tally | None) -> Tally:
+        tally = self.tally.copy()
+        if counts is None:
+            return tally
+        tally.into += counts.into
+        tally.made += counts.made
+        tally.out += counts.out
+        tally.merged += counts.merged
+        tally.batches += 1
+        for whole, part in ((tally.filtered, counts.filtered), (tally.dead, counts.dead)):
+            _add(whole, part)
+        return tally
+
+    def _poke_upstream(self, edges: list[str]) -> None:
+        for edge in edges:
+            self.upstream[edge].poke()
+
+
+def _add(whole: Counter[str], part: Counter[str]) -> None:
+    for reason, count in part.items():
+        whole[reason if reason in whole or len(whole) < REASONS_MAX else "other"] += count

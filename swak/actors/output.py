@@ -1,0 +1,332 @@
+"""Seat of an output: one write in hand, retries, bisection, pending writes, and the answers of a failover child."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from typing import TYPE_CHECKING, NamedTuple
+
+from swak.ack import Split
+from swak.actors.mailbox import FOREVER
+from swak.actors.messages import Answer, Broken, Fate, Letter, Turned
+from swak.actors.post import KILLERS_MAX
+from swak.actors.seat import Seat
+from swak.errors import Gone, Refused, Retry, SeatError
+from swak.log import get
+from swak.plugin import DeadEvent, Output
+
+if TYPE_CHECKING:
+    from swak.actors.lease import Lease
+    from swak.actors.post import Post
+    from swak.event import Batch
+
+log = get("swak.output")
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 30.0
+PROBE_S = 0.5
+"""How often an output that is down is probed, and an idle failover child asked whether its far end is still there."""
+MEMORY_TRIES = 3
+
+
+class Piece(NamedTuple):
+    """The head letter's batch, or a part of it while a bad event is being searched for."""
+
+    batch: Batch
+    tries: int
+
+
+class OutputSeat(Seat):
+    """Writes letter by letter; what cannot be written stays at the head, or goes back to the router."""
+
+    def __init__(self, post: Post, lease: Lease) -> None:
+        super().__init__(post, lease)
+        plugin = lease.plugin
+        assert isinstance(plugin, Output)
+        self.plugin = plugin
+        self._work: list[Piece] = []
+        self._dead: list[DeadEvent] = []
+        self._failures = 0
+        self._retry_at: float | None = None
+        self._probe_at: float | None = None
+        self._idle_look_at: float | None = None
+
+    # When to be woken
+
+    def due_at(self) -> float | None:
+        times = [self._retry_at, self._probe_at]
+        if self._retry_at is None:
+            times = [self._idle_look_at, self.plugin.due_at() if self.opened and self.mailbox.has_held else None]
+        return min((time for time in times if time is not None), default=None)
+
+    def on_tick(self) -> None:
+        now = self.clock.monotonic()
+        if self._retry_at is not None:
+            self._look_whether_back(now)
+        elif self._idle_look_at is not None and now >= self._idle_look_at:
+            self._look_whether_there(now)
+        if self.opened and self.mailbox.has_held:
+            due_at = self.plugin.due_at()
+            if due_at is not None and now >= due_at:
+                self._sync()
+
+    # Opening, being down, coming back
+
+    def on_open(self) -> None:
+        if self._open():
+            self._tell_root(up=True)
+
+    def _open(self) -> bool:
+        try:
+            self.open_plugin()
+        except OSError as error:
+            self._go_down(error)
+            return False
+        self._retry_at = self._probe_at = None
+        self.mailbox.shut(0.0)
+        if self.post.stage.router is not None:
+            self._idle_look_at = self.clock.monotonic() + PROBE_S
+        return True
+
+    def _go_down(self, error: BaseException, after_s: float = 0.0) -> None:
+        """Shut the gate until the backoff is over or a probe says that the far end is back."""
+        self.post.note_error(error)
+        if self.post.state != "retrying":
+            log.warning("output is down; trying again", stage=self.post.name, error=str(error))
+        self.post.state = "retrying"
+        self._failures += 1
+        backoff_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(self._failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        now = self.clock.monotonic()
+        self._retry_at = now + max(backoff_s, after_s)
+        self._probe_at = now + PROBE_S
+        self._idle_look_at = None
+        self.mailbox.shut(FOREVER)
+        if self.opened:
+            self._save_pending()
+            self._close_plugin()
+            self.opened = False
+        self._tell_root(up=False)
+
+    def _look_whether_back(self, now: float) -> None:
+        assert self._retry_at is not None
+        if now < self._retry_at:
+            if self._probe_at is None or now < self._probe_at:
+                return
+            self._probe_at = now + PROBE_S
+            if not self.lease.call(self.plugin.probe):
+                return
+        if self._open():
+            self._tell_root(up=True)
+
+    def _look_whether_there(self, now: float) -> None:
+        self._idle_look_at = now + PROBE_S
+        if not self.lease.call(self.plugin.alive):
+            self._go_down(ConnectionResetError("the far end is gone"))
+        else:
+            self._tell_root(up=True)  # again and again: facts may be repeated, and a router may have missed one
+
+    def _tell_root(self, *, up: bool) -> None:
+        if self.post.stage.router is not None:
+            self.post.site.tell_root(Turned(self.post, up))
+
+    # Writing
+
+    def on_letter(self, letter: Letter) -> None:
+        offer = letter.offer
+        if offer is not None and offer.fate in (Fate.WITHDRAWN, Fate.REFUSED):
+            self.mailbox.done(self.lease)
+        elif letter.batch.ack.settled:
+            letter.batch.ack.settle()  # a predecessor may have died between marking and moving the mark
+            self._written(letter)
+        elif letter.killers >= KILLERS_MAX:
+            self.bury_whole(letter)
+        else:
+            self._write(letter)
+
+    def _write(self, letter: Letter) -> None:
+        if not self._work:
+            self._work = [Piece(letter.batch, 0)]
+        while self._work:
+            piece = self._work[0]
+            if not self.opened and not self._open():
+                self._refuse_offer(letter)
+                return
+            try:
+                pending = self.lease.call(self.plugin.write, piece.batch, letter=letter)
+            except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different
+                if not self._cope(letter, piece, error):
+                    return
+                continue
+            self._failures = 0
+            if pending is not None and piece.batch is letter.batch:
+                self._work.clear()
+                self._keep(letter)
+                return
+            if pending is not None and not self._sync():
+                return
+            piece.batch.ack.settle()
+            self._work.pop(0)
+        self._written(letter)
+
+    def _cope(self, letter: Letter, piece: Piece, error: BaseException) -> bool:
+        """Decide what a failed write means. True: go on with the work list; False: wait."""
+        if isinstance(error, SeatError) or self.lease.revoked:
+            raise error
+        if isinstance(error, Retry):
+            self._slow_down(letter, error)
+            return False
+        if isinstance(error, OSError):
+            self._go_down(error)
+            self._refuse_offer(letter)
+            return False
+        if isinstance(error, Gone):
+            self.post.note_error(error)
+            self.mailbox.shut(FOREVER)
+            self.post.site.tell_root(Broken(self.post, str(error)))
+            return False
+        self.post.note_error(error)
+        if isinstance(error, Refused):
+            return self._give_up(letter, piece, [DeadEvent(event, error.reason) for event in error.events])
+        if isinstance(error, MemoryError) and piece.tries < MEMORY_TRIES:
+            self._work[0] = piece._replace(tries=piece.tries + 1)
+            self.mailbox.shut(self.clock.monotonic() + BACKOFF_FIRST_S)
+            return False
+        log.warning("output raised", stage=self.post.name, events=piece.batch.count, error=repr(error))
+        self._renew()
+        if self.mailbox.head() is not letter:
+            return False  # what was pending comes first again
+        return self._narrow(letter, piece, error)
+
+    def _narrow(self, letter: Letter, piece: Piece, error: BaseException) -> bool:
+        """Try the whole once more with the fresh plugin, then halves, down to the one event that fails."""
+        batch = piece.batch
+        if batch is letter.batch and piece.tries == 0:
+            self._work[0] = Piece(batch, 1)
+            return True
+        if batch.count > 1:
+            split, middle = Split(batch.ack), batch.count // 2
+            halves = [batch.cut(0, middle, split.child()), batch.cut(middle, batch.count, split.child())]
+            split.close()
+            self._work[0:1] = [Piece(half, 1) for half in halves]
+            return True
+        trace = "".join(traceback.format_exception(error))
+        dead = [DeadEvent(event, f"{type(error).__name__}: {error}", trace) for event in batch.events()]
+        return self._give_up(letter, piece, dead)
+
+    def _give_up(self, letter: Letter, piece: Piece, dead: list[DeadEvent]) -> bool:
+        """Send events to `last`, or else to the dead letters; the rest of the piece counts as written."""
+        offer = letter.offer
+        if offer is not None and offer.has_last:
+            offer.refused += [one.event for one in dead]
+            self._work.pop(0)
+            return True
+
+        def then() -> None:
+            self._dead += dead
+            piece.batch.ack.settle()
+            self._work.pop(0)
+
+        self.bury(letter.batch.ack.origin, dead, then)
+        return self._burial is None
+
+    def _slow_down(self, letter: Letter, retry: Retry) -> None:
+        """The far end asks for time: the same batch again, without opening anew."""
+        after_s = retry.after_s or BACKOFF_FIRST_S / 2
+        if letter.offer is not None and letter.offer.fate is Fate.LENT:
+            self._go_down(retry, retry.after_s)
+            self._refuse_offer(letter)
+            return
+        self.mailbox.shut(self.clock.monotonic() + after_s)
+
+    def _renew(self) -> None:
+        """Put a fresh plugin in the seat. What the old one had pending is synced, or else written again."""
+        self._save_pending()
+        self._close_plugin()
+        self.plugin = self.plugin.fresh()
+        self.plugin.clock = self.clock
+        self.lease.plugin = self.plugin
+        self.opened = False
+
+    # What became of a letter
+
+    def _written(self, letter: Letter) -> None:
+        dead, self._dead = self._dead, []
+        offer = letter.offer
+        refused = len(offer.refused) if offer is not None else 0
+        if not refused:
+            letter.batch.ack.settle()
+        self._answer(letter, Fate.DONE)
+        self.done(letter, out=letter.batch.count - len(dead) - refused, dead=dead, elsewhere=refused)
+
+    def _keep(self, letter: Letter) -> None:
+        """Pending: the letter waits in the held zone for the next sync, and is this stage's own from now on."""
+        self._answer(letter, Fate.KEPT)
+        self.mailbox.hold(self.lease)
+
+    def _answer(self, letter: Letter, fate: Fate) -> None:
+        offer = letter.offer
+        if offer is not None:
+            offer.decide(fate)
+            self._tell_router(Answer(offer))
+
+    def _refuse_offer(self, letter: Letter) -> None:
+        """Give a lent letter back to the router; a letter of our own stays at the head."""
+        offer = letter.offer
+        if offer is None:
+            return
+        if offer.decide(Fate.REFUSED) in (Fate.REFUSED, Fate.WITHDRAWN):
+            self._tell_router(Answer(offer))
+            self._forget_work()
+            offer.refused.clear()
+            self.mailbox.done(self.lease)
+
+    def _tell_router(self, answer: Answer) -> None:
+        router = self.post.stage.router
+        if router is not None:
+            self.mailbox.upstream[router].tell(answer)
+
+    # Pending writes
+
+    def _sync(self) -> bool:
+        held = self.mailbox.held()
+        try:
+            self.lease.call(self.plugin.sync)
+        except OSError as error:
+            self._write_again()
+            self._go_down(error)
+            return False
+        for letter in held:
+            letter.batch.ack.settle()
+        self.mailbox.release(self.lease, sum(letter.batch.count for letter in held))
+        return True
+
+    def _save_pending(self) -> None:
+        """Before the plugin is closed: make safe what is pending; what cannot be is written again."""
+        held = self.mailbox.held()
+        if not held:
+            return
+        try:
+            self.lease.call(self.plugin.sync)
+        except SeatError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever fails here, the batches are written again
+            log.warning("pending batches are written again", stage=self.post.name, error=repr(error))
+            self._write_again()
+            return
+        for letter in held:
+            letter.batch.ack.settle()
+        self.mailbox.release(self.lease, sum(letter.batch.count for letter in held))
+
+    def _write_again(self) -> None:
+        self.mailbox.unhold(self.lease)
+        self._forget_work()
+
+    def _forget_work(self) -> None:
+        """The head is another letter now, or nobody's: begin anew."""
+        self._work.clear()
+        self._dead.clear()
+
+    def on_end(self) -> None:
+        if self.opened and self.mailbox.has_held and not self._sync():
+            return
+        self.finish()

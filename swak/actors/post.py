@@ -1,0 +1,102 @@
+"""What of a stage outlives its seats: mailbox, outlets, positions, and what is known about its failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from swak.actors.lease import Lease
+from swak.stats import StageView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from swak.ack import Sources
+    from swak.actors.mailbox import Mailbox
+    from swak.actors.seat import Seat
+    from swak.clock import Clock
+    from swak.deadletters import DeadLetters
+    from swak.topology.graph import FlowGraph, Stage
+
+KILLERS_MAX = 3
+"""Seats that may die with one letter in the plugin's hands before the letter goes to the dead letters."""
+
+
+class Site(NamedTuple):
+    """What all seats of a run share."""
+
+    clock: Clock
+    dead_letters: DeadLetters
+    tell_root: Callable[[object], None]
+    once: bool
+
+
+class Outlet(NamedTuple):
+    """One way out of a stage: the mailbox downstream, and the edge by which it knows us."""
+
+    mailbox: Mailbox
+    edge: str
+
+
+class Post:
+    """One stage of a running topology."""
+
+    def __init__(self, site: Site, flow: FlowGraph, stage: Stage, mailbox: Mailbox) -> None:
+        self.site = site
+        self.flow = flow
+        self.stage = stage
+        self.mailbox = mailbox
+        self.outlets: dict[str, Outlet] = {}
+        """By the name of the stage downstream."""
+        self.sources: Sources | None = None
+        """Of an input: its sources, and how far they are settled."""
+        self.lease = Lease(None)
+        self.seat: Seat | None = None
+        self.state = "opening"
+        self.once = site.once
+        """Of an input: it is to end where its source ends now."""
+        self.draining = False
+        """Of an input: it is to read no more."""
+        self.down: set[str] = set()
+        """Of a failover: children that cannot take anything now."""
+        self.live_child = ""
+        self.errors = 0
+        self.restarts = 0
+        self.last_error = ""
+
+    @property
+    def name(self) -> str:
+        """The stage's name with its flow, for logs."""
+        return f"{self.flow.name}/{self.stage.name}"
+
+    def note_error(self, error: BaseException | str) -> None:
+        """Count an error and keep its text for the view."""
+        self.errors += 1
+        self.last_error = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+
+    def downstream(self) -> list[Mailbox]:
+        """Return the mailboxes that this post writes to."""
+        return [outlet.mailbox for outlet in self.outlets.values()]
+
+    def accepted(self) -> int:
+        """Of an input: the serial of the last batch that every outlet has accepted."""
+        return min(outlet.mailbox.accepted(outlet.edge) for outlet in self.outlets.values())
+
+    def view(self, oldest: Mapping[str, float | None]) -> StageView:
+        """Return what the stage looks like now. `oldest`: by flow, when its oldest unsettled batch was read."""
+        batches, size_bytes, fill, tally = self.mailbox.levels()
+        read_at = oldest.get(self.flow.name)
+        return StageView(
+            flow=self.flow.name,
+            stage=self.stage.name,
+            kind=self.stage.kind,
+            state="blocked" if self.state == "running" and self.mailbox.blocked else self.state,
+            tally=tally,
+            mailbox_batches=batches,
+            mailbox_bytes=size_bytes,
+            fill=fill,
+            oldest_s=None if read_at is None else max(0.0, self.site.clock.monotonic() - read_at),
+            errors=self.errors,
+            restarts=self.restarts,
+            last_error=self.last_error,
+            live_child=self.live_child,
+        )

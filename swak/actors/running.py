@@ -1,0 +1,172 @@
+"""A topology that runs: in the foreground for `swak up`, or inside a program or a test with `swak.running`."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swak.actors.crew import Crew
+from swak.actors.loop import MainLoop
+from swak.actors.messages import Sign, Stop
+from swak.actors.post import Site
+from swak.actors.supervisor import Supervisor
+from swak.actors.watchdog import Watchdog
+from swak.clock import SYSTEM
+from swak.datadir import DataDir
+from swak.errors import SwakError
+from swak.plugin import Input
+from swak.recipe import Chain, Recipe, as_recipe
+from swak.recipe import Flow as RecipeFlow
+from swak.stats import Receipt, StageView
+from swak.topology.compile import compile_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swak.clock import Clock
+    from swak.topology.graph import Topology
+
+DRAIN_S = 60.0
+
+
+class Settings(NamedTuple):
+    """How a topology runs."""
+
+    data_dir: DataDir
+    once: bool = False
+    """Inputs end where their sources end now."""
+    grace_s: float = 10.0
+    """How long draining may take."""
+    fail_fast: bool = False
+    """End the run when a task fails, instead of starting the task again later."""
+    watchdog: bool = False
+    """End the process when a call holds the interpreter's lock for long. For processes that are ours."""
+    hang_after_s: float | None = None
+    """How long a call into a plugin may take; None: as the plugin says."""
+    deaths_max: int = 5
+    window_s: float = 60.0
+    """More than `deaths_max` seat deaths in `window_s` seconds mean that the task has failed."""
+    pause_s: float = 60.0
+    """When a failed task starts again."""
+    clock: Clock = SYSTEM
+
+
+class Run:
+    """One run of a topology. `start`, then `run_main` and `wait`; `close` frees everything."""
+
+    def __init__(self, topology: Topology, settings: Settings) -> None:
+        self.settings = settings
+        self.topology = topology
+        self.signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        """Signal handlers put signal numbers here. The first one drains, the second one stops at once."""
+        settings.data_dir.lock()
+        try:
+            self._dead_letters = settings.data_dir.dead_letters()
+            site = Site(settings.clock, self._dead_letters, self.signals.put, settings.once)
+            self.crew = Crew(topology, settings, site)
+        except BaseException:
+            settings.data_dir.close()
+            raise
+        watchdog = Watchdog(enabled=settings.watchdog)
+        self.supervisor = Supervisor(self.crew, settings, self.signals, watchdog)
+        main_flows = [flow for flow in self.crew.flows if flow.graph.kind == "main"]
+        self._loop = MainLoop(main_flows) if main_flows else None
+
+    @property
+    def forced_by(self) -> int | None:
+        """The signal that ended the run before it was drained, if any."""
+        return self.supervisor.forced_by
+
+    def start(self) -> None:
+        """Open the seats, outputs first."""
+        self.crew.start()
+        self.supervisor.enter()
+
+    def run_main(self) -> None:
+        """Step the `main` flows on the calling thread until they are over; return at once when there are none."""
+        if self._loop is None:
+            return
+        try:
+            self._loop.run(self.supervisor.finished.is_set)
+        except KeyboardInterrupt:
+            self.stop()
+            self._loop.run(self.supervisor.finished.is_set)
+            raise
+
+    def step_main(self) -> None:
+        """Do `run_main` on a thread that has nobody to raise to."""
+        with contextlib.suppress(KeyboardInterrupt):  # run_main has asked for draining already
+            self.run_main()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything is over. Return whether it is."""
+        return self.supervisor.finished.wait(timeout_s)
+
+    def stop(self, *, now: bool = False) -> None:
+        """Ask for draining, or for an end at once."""
+        self.signals.put(Stop(now))
+        if self._loop is not None:
+            self._loop.ring()
+
+    def drain(self) -> bool:
+        """Let every input end where its source ends now, the endless ones at once; return whether all was delivered."""
+        for flow in self.crew.flows:
+            post = flow.posts[0]
+            post.once = True
+            plugin = post.lease.plugin
+            if isinstance(plugin, Input):
+                plugin.once = True
+                post.draining = post.draining or plugin.endless
+                plugin.interrupt()
+            post.mailbox.tell(Sign.STOP if post.draining else Sign.WAKE)
+        return self.wait(self.settings.grace_s) and not any(
+            one.lost or one.will_replay for one in self.receipt().inputs
+        )
+
+    def snapshot(self) -> list[StageView]:
+        """Return what every stage looks like now."""
+        oldest = self.crew.oldest()
+        return [post.view(oldest) for post in self.crew.posts]
+
+    def receipt(self) -> Receipt:
+        """Return the figures; final once `wait` has returned True."""
+        failed = tuple(flow.name for flow in self.crew.flows if flow.failed)
+        return Receipt(tuple(self.snapshot()), tuple(self.crew.input_receipts()), failed, self._dead_letters.path)
+
+    def close(self) -> None:
+        """Stop at once if still running, and free threads, mailboxes and the data directory."""
+        if not self.supervisor.finished.is_set():
+            self.stop(now=True)
+            self.wait(DRAIN_S)
+        for post in self.crew.posts:
+            if post.sources is not None:
+                post.sources.close()
+            post.mailbox.discard()
+        self.settings.data_dir.close()
+
+
+@contextlib.contextmanager
+def running(recipe: Recipe | RecipeFlow | Chain | list[RecipeFlow], **settings: Any) -> Iterator[Run]:
+    """Run a recipe inside a program or test; leaving the block drains it, and raises if it could not.
+
+    Inputs that end by themselves are read to their end; the others are asked to stop. `settings` are those of
+    `swak.actors.running.Settings`; without `data_dir` nothing is kept. A `main` flow is stepped by a thread of its own
+    here, since the caller's thread is the caller's.
+    """
+    settings.setdefault("data_dir", DataDir.resolve(None, ephemeral=True))
+    run = Run(compile_recipe(as_recipe(recipe)), Settings(**settings))
+    stepper = threading.Thread(target=run.step_main, name="swak:main", daemon=True)
+    try:
+        run.start()
+        stepper.start()
+        yield run
+        drained = run.wait(0) or run.drain()
+    finally:
+        run.close()
+        stepper.join(DRAIN_S)
+    if run.supervisor.leaked:
+        raise SwakError(f"an Ack was dropped unsettled: {run.supervisor.leaked}")
+    if not drained:
+        raise SwakError(f"not everything was delivered within {run.settings.grace_s:g} s: {run.receipt().inputs}")

@@ -1,0 +1,297 @@
+"""The pykka actor of one stage. `turn` is the only way in, for a thread as for main's loop."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swak.actors.actor import Actor
+from swak.actors.messages import Control, Died, Letter, Over, Shown, Sign
+from swak.deadletters import DeadLetter
+from swak.errors import SeatError
+from swak.log import get
+from swak.plugin import DeadEvent
+from swak.stats import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from swak.ack import Origin
+    from swak.actors.lease import Lease
+    from swak.actors.mailbox import Mailbox
+    from swak.actors.post import Outlet, Post
+    from swak.event import Batch
+
+log = get("swak.seat")
+
+BURIAL_RETRY_S = 1.0
+"""How long a stage waits when the dead-letter store cannot write, e.g. on a full disk."""
+
+
+class Way(NamedTuple):
+    """One batch on its way to one outlet."""
+
+    outlet: Outlet
+    batch: Batch
+    key: int
+    once: bool
+
+
+class Inbox:
+    """What pykka sees of a mailbox. Envelopes of pykka's own (a foreign `stop_all`) ask the root to drain."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    def put(self, envelope: Any, /) -> None:
+        """Take an envelope from pykka: only `stop` comes this way."""
+        from swak.actors.messages import Stop  # noqa: PLC0415 - never needed in a run of our own
+
+        self._post.site.tell_root(Stop(now=False))
+        if envelope.reply_to is not None:
+            envelope.reply_to.set(None)
+
+    def get(self) -> Any:
+        """Never called: the actor's loop is our own."""
+        raise NotImplementedError
+
+    def empty(self) -> bool:
+        """Whether pykka has something to tear down: never."""
+        return True
+
+
+class Seat(Actor):
+    """Thread and mailbox of one stage, for one lease. Subclasses know what a letter means to their kind of plugin."""
+
+    def __init__(self, post: Post, lease: Lease) -> None:
+        self.post = post
+        self.lease = lease
+        super().__init__()
+        self.mailbox: Mailbox = post.mailbox
+        self.clock = post.site.clock
+        self.opened = False
+        self._ways: deque[Way] = deque()
+        self._then: Callable[[], None] | None = None
+        self._burial: tuple[Origin, Sequence[DeadEvent], Callable[[], None]] | None = None
+        self._bury_at: float | None = None
+
+    def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]
+        return Inbox(self.post)
+
+    def _start_actor_loop(self) -> None:
+        if self.post.flow.kind == "task":
+            thread = threading.Thread(target=self._actor_loop, name=f"swak:{self.post.name}", daemon=True)
+            self.lease.thread = thread
+            thread.start()
+
+    def _actor_loop(self) -> None:
+        try:
+            while not self.lease.over:
+                shown = self.mailbox.get(self.lease, self.due_at())
+                if shown is not None:
+                    self.turn(shown)
+        except SeatError:
+            self.leave()
+        except BaseException as error:  # noqa: BLE001 - whatever ends the thread, the root must know
+            self.die(error)
+        finally:
+            self.retire()
+
+    def step(self) -> bool:
+        """Take one turn if there is something to do; for main's loop. Return whether there was."""
+        try:
+            shown = self.mailbox.get(self.lease, self.due_at(), wait=False)
+            if shown is None:
+                return False
+            self.turn(shown)
+        except SeatError:
+            self.leave()
+            self.retire()
+        except KeyboardInterrupt as error:
+            self.die(error)
+            self.retire()
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever ends the seat, the root must know
+            self.die(error)
+            self.retire()
+        if self.lease.over:
+            self.retire()
+        return True
+
+    def turn(self, shown: Shown) -> None:
+        """Do what the mailbox has shown."""
+        if isinstance(shown, Letter):
+            if self._burial is not None:
+                self._bury_now()
+            elif not self._ways:
+                self.on_letter(shown)
+        elif shown is Sign.READ:
+            self.on_read()
+        elif shown is Sign.POKE:
+            if self._ways and self._place():
+                self.on_resumed()
+        elif shown is Sign.TICK:
+            self.on_tick()
+        elif shown is Sign.END:
+            self.on_end()
+        elif shown is Sign.OPEN:
+            self.on_open()
+        elif shown is Sign.STOP:
+            self.on_stop_reading()
+        elif not isinstance(shown, Sign):
+            self.on_control(shown)
+
+    # What kinds of seats override
+
+    def due_at(self) -> float | None:
+        """Return when the seat wants a tick, in monotonic seconds."""
+        return None
+
+    def on_open(self) -> None:
+        """Begin: open the plugin."""
+        self.open_plugin()
+
+    def on_letter(self, letter: Letter) -> None:
+        """Work on the head of the mailbox."""
+        raise NotImplementedError
+
+    def on_read(self) -> None:
+        """Read: inputs only."""
+
+    def on_tick(self) -> None:
+        """Do what was due."""
+
+    def on_stop_reading(self) -> None:
+        """Stop reading: inputs only."""
+
+    def on_control(self, control: Control) -> None:
+        """Take a word of the root or of a child: failover only."""
+
+    def on_resumed(self) -> None:
+        """Go on after a wait for room downstream."""
+
+    def on_end(self) -> None:
+        """Flush, tell the outlets that nothing comes any more, and be over."""
+        self.finish()
+
+    # What they share
+
+    def open_plugin(self) -> None:
+        """Open the plugin of this lease. Exceptions are the caller's."""
+        plugin = self.lease.plugin
+        if plugin is not None:
+            self.lease.call(plugin.open)
+        self.opened = True
+        self.post.state = "running"
+
+    def emit(self, ways: list[Way], then: Callable[[], None]) -> None:
+        """Put batches to outlets as room appears; when all are accepted, do `then`."""
+        self._ways.extend(ways)
+        self._then = then
+        self._place()
+
+    def _place(self) -> bool:
+        while self._ways:
+            outlet, batch, key, once = self._ways[0]
+            self.mailbox.blocked = True  # before the attempt: a poke that follows it opens the gate again
+            if not outlet.mailbox.put(self.lease, outlet.edge, batch, key, once=once):
+                return False
+            self.mailbox.blocked = False
+            self._ways.popleft()
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+        return True
+
+    def bury(self, origin: Origin, dead: Sequence[DeadEvent], then: Callable[[], None]) -> None:
+        """Write dead letters, synced, then go on with `then`. While the store fails, the stage holds still and retries."""
+        if not dead:
+            then()
+            return
+        self._burial = (origin, dead, then)
+        self._bury_now()
+
+    def _bury_now(self) -> None:
+        assert self._burial is not None
+        origin, dead, then = self._burial
+        flow, stage = self.post.flow.name, self.post.stage.name
+        letters = [DeadLetter(one.event, origin, flow, stage, one.reason, one.trace) for one in dead]
+        try:
+            self.post.site.dead_letters.append(letters)
+        except OSError as error:
+            self.post.note_error(error)
+            self.post.state = "retrying"
+            log.error("dead letters cannot be written; the stage waits", stage=self.post.name, error=str(error))
+            self.mailbox.shut(self.clock.monotonic() + BURIAL_RETRY_S)
+            return
+        self.post.state = "running"
+        self._burial = None
+        then()
+
+    def bury_whole(self, letter: Letter) -> None:
+        """Send a letter that ended several seats to the dead letters."""
+        reason = f"{letter.killers} seats ended with this batch in hand"
+        dead = [DeadEvent(event, reason) for event in letter.batch.events()]
+
+        def then() -> None:
+            letter.batch.ack.settle()
+            self.done(letter, out=0, dead=dead)
+
+        self.bury(letter.batch.ack.origin, dead, then)
+
+    def done(
+        self,
+        letter: Letter,
+        *,
+        out: int,
+        dead: Sequence[DeadEvent] = (),
+        filtered: int = 0,
+        made: int = 0,
+        elsewhere: int = 0,
+    ) -> None:
+        """Take the head away, count its events; those `elsewhere` were given back, and another stage counts them."""
+        counts = Tally()
+        counts.into = letter.batch.count - elsewhere
+        counts.out = out
+        counts.made = made
+        if filtered:
+            counts.filtered[self.post.stage.name] = filtered
+        for one in dead:
+            counts.dead[one.reason] += 1
+        self.mailbox.done(self.lease, counts)
+
+    def finish(self) -> None:
+        """End every outlet, close the plugin, and be over."""
+        for outlet in self.post.outlets.values():
+            outlet.mailbox.end(self.lease, outlet.edge)
+        self._close_plugin()
+        self.post.state = "over"
+        self.lease.over = True
+        self.post.site.tell_root(Over(self.post))
+
+    def _close_plugin(self) -> None:
+        plugin = self.lease.plugin
+        if plugin is None:
+            return
+        try:
+            self.lease.call(plugin.close)
+        except SeatError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a plugin that cannot close must not keep its stage from ending
+            self.post.note_error(error)
+            log.warning("plugin failed to close", stage=self.post.name, error=repr(error))
+
+    def leave(self) -> None:
+        """After the lease was revoked or the mailbox closed: release what the plugin holds, touch nothing else."""
+        plugin = self.lease.plugin
+        if plugin is not None:
+            try:
+                plugin.close()
+            except BaseException as error:  # noqa: BLE001 - nobody is left to hand it to
+                log.warning("fenced plugin failed to close", stage=self.post.name, error=repr(error))
+
+    def die(self, error: BaseException) -> None:
+        """Tell the root that this seat's thread is at its end."""
+        self.post.note_error(error)
+        self.post.site.tell_root(Died(self.post, self.lease, error))

@@ -1,0 +1,248 @@
+"""The root actor: starts seats, replaces the dead and the hung, tells routers, keeps checkpoints, drains."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swak.actors.actor import Actor
+from swak.actors.messages import Broken, Died, Down, Over, Ready, Sign, Stop, Turned, Up
+from swak.log import get
+from swak.plugin import Input
+
+if TYPE_CHECKING:
+    from swak.actors.crew import Crew, Flow
+    from swak.actors.post import Post
+    from swak.actors.running import Settings
+    from swak.actors.watchdog import Watchdog
+
+log = get("swak.supervisor")
+
+TICK_S = 0.1
+CHECKPOINT_S = 1.0
+ABORT_S = 30.0
+"""How long aborting a plugin may take before its task is given up."""
+
+
+class RootInbox(NamedTuple):
+    """The root's mailbox. A SimpleQueue, so that signal handlers may put into it."""
+
+    letters: queue.SimpleQueue[Any]
+
+    def put(self, letter: Any, /) -> None:
+        """Take a letter, a signal number, or an envelope of pykka's (a foreign `stop_all`: drain)."""
+        self.letters.put(letter)
+
+    def get(self) -> Any:
+        """Never called: the actor's loop is our own."""
+        raise NotImplementedError
+
+    def empty(self) -> bool:
+        """Whether pykka has something to tear down: never."""
+        return True
+
+
+class Supervisor(Actor):
+    """Decides every restart. Polls liveness besides, since a letter of a dying thread may get lost."""
+
+    def __init__(self, crew: Crew, settings: Settings, inbox: queue.SimpleQueue[Any], watchdog: Watchdog) -> None:
+        self._letters = inbox
+        super().__init__()
+        self.crew = crew
+        self.settings = settings
+        self.finished = threading.Event()
+        self.forced_by: int | None = None
+        self.leaked: list[str] = []
+        self._watchdog = watchdog
+        self._clock = crew.site.clock
+        self._drain_until: float | None = None
+        self._checkpoint_at = self._clock.monotonic() + CHECKPOINT_S
+        self._aborting: dict[str, float] = {}
+
+    def _create_actor_inbox(self) -> RootInbox:  # type: ignore[override]
+        return RootInbox(self._letters)
+
+    def _actor_loop(self) -> None:
+        try:
+            while not self.finished.is_set():
+                try:
+                    self._receive(self._letters.get(timeout=TICK_S))
+                except queue.Empty:
+                    pass  # time for the rounds
+                except Exception:  # noqa: BLE001 - the root outlives everything; its steps may be repeated
+                    log.error("supervisor step failed", trace=traceback.format_exc())
+                try:
+                    self._rounds()
+                except Exception:  # noqa: BLE001 - the root outlives everything; its steps may be repeated
+                    log.error("supervisor round failed", trace=traceback.format_exc())
+        finally:
+            self._watchdog.disarm()
+            self.finished.set()
+            self.retire()
+
+    def _receive(self, letter: Any) -> None:
+        if isinstance(letter, int):
+            self._signalled(letter)
+        elif isinstance(letter, Died):
+            if letter.lease is letter.post.lease:
+                self._replace(letter.post, repr(letter.error))
+        elif isinstance(letter, Ready):
+            self._reseat(letter)
+        elif isinstance(letter, Turned):
+            self._turned(letter)
+        elif isinstance(letter, Broken):
+            log.error("output is gone for good; the run stops", stage=letter.post.name, reason=letter.reason)
+            self.crew.flow_of(letter.post).failed = True
+            self._end_now()
+        elif isinstance(letter, Stop):
+            self._end_now() if letter.now else self._drain()
+        elif not isinstance(letter, Over):
+            self._drain()  # an envelope of pykka's
+
+    def _signalled(self, number: int) -> None:
+        if self._drain_until is None:
+            log.info("draining; a second signal stops at once", signal=number, grace_s=self.settings.grace_s)
+            self._drain()
+        else:
+            self.forced_by = number
+            self._end_now()
+
+    # Rounds: what is due by time
+
+    def _rounds(self) -> None:
+        now = self._clock.monotonic()
+        self._watchdog.arm()
+        for post in self.crew.posts:
+            self._look_at(post, now)
+        for flow in self.crew.flows:
+            if flow.resume_at is not None and now >= flow.resume_at and self._drain_until is None:
+                self._resume(flow)
+        if all(flow.over for flow in self.crew.flows) or (self._drain_until is not None and now >= self._drain_until):
+            self._end_now()
+        elif now >= self._checkpoint_at:
+            self._checkpoint_at = now + CHECKPOINT_S
+            self.crew.save_checkpoints()
+            self._judge_leaks()
+
+    def _look_at(self, post: Post, now: float) -> None:
+        lease = post.lease
+        if lease.revoked:
+            began = self._aborting.get(post.name)
+            if began is not None and now - began > ABORT_S:
+                del self._aborting[post.name]
+                self._fail(self.crew.flow_of(post), f"{post.name}: its plugin cannot be aborted")
+            return
+        if lease.over or lease.plugin is None:
+            return
+        if lease.thread is not None and not lease.thread.is_alive():
+            if not lease.over:  # it may have ended in order between the two looks
+                self._replace(post, "its thread is gone")
+            return
+        since = lease.in_plugin_since
+        limit_s = self.settings.hang_after_s or lease.plugin.hang_after_s
+        if since is not None and self.crew.real_monotonic() - since > limit_s:
+            letter = lease.in_hand
+            if letter is not None:
+                letter.killers += 1
+            self._replace(post, f"a call into its plugin hangs for {limit_s:g} s")
+
+    def _judge_leaks(self) -> None:
+        if any(post.lease.revoked or post.state == "opening" for post in self.crew.posts):
+            return  # what a dead seat had in hand is forgotten by its successor first
+        for leak in self.crew.leaks():
+            self.leaked.append(leak)
+            log.error("an Ack was dropped unsettled: a bug in swak, please report it", batch=leak)
+
+    # Restarts
+
+    def _replace(self, post: Post, why: str) -> None:
+        """Fence first, then abort, then seat: a successor sits down when nothing of the old lease can land any more."""
+        flow = self.crew.flow_of(post)
+        lease = post.lease
+        if lease.revoked:
+            return
+        post.state = "waiting"
+        self.crew.revoke(post, lease)
+        self._tell_router(post, up=False)
+        post.restarts += 1
+        post.note_error(why)
+        log.warning("seat is replaced", stage=post.name, why=why)
+        self._aborting[post.name] = self._clock.monotonic()
+        self.crew.clear_away(post, lease)
+        if flow.intensity.exceeded_by(self._clock.monotonic()):
+            self._fail(
+                flow,
+                f"{post.name} was the last of {self.settings.deaths_max + 1} deaths in {self.settings.window_s:g} s",
+            )
+
+    def _reseat(self, ready: Ready) -> None:
+        post = ready.post
+        if post.lease is not ready.lease:
+            return
+        self._aborting.pop(post.name, None)
+        flow = self.crew.flow_of(post)
+        if flow.failed or self.finished.is_set():
+            return
+        self.crew.seat(post, inherit_from=ready.lease)
+
+    def _fail(self, flow: Flow, why: str) -> None:
+        """Stop the whole task; its mailboxes stay as they are, and it goes on from there after a pause."""
+        if flow.failed:
+            return
+        flow.failed = True
+        pause_s = self.settings.pause_s
+        final = self.settings.once or self._drain_until is not None or self.settings.fail_fast
+        flow.resume_at = None if final else self._clock.monotonic() + pause_s
+        log.error("task failed", task=flow.name, why=why, again_in_s=None if final else pause_s)
+        for post in flow.posts:
+            if not post.lease.over and not post.lease.revoked:
+                self.crew.revoke(post, post.lease)
+                self.crew.clear_away(post, post.lease)
+            if not post.lease.over:
+                post.state = "failed"
+        if self.settings.fail_fast:
+            self._end_now()
+
+    def _resume(self, flow: Flow) -> None:
+        log.info("task starts again", task=flow.name)
+        flow.failed, flow.resume_at = False, None
+        flow.intensity.clear()
+        for post in reversed(flow.posts):
+            if post.lease.revoked and post.name not in self._aborting:
+                self.crew.seat(post, inherit_from=post.lease)
+
+    def _turned(self, turned: Turned) -> None:
+        if not turned.post.lease.revoked or not turned.up:
+            self._tell_router(turned.post, up=turned.up)
+
+    def _tell_router(self, post: Post, *, up: bool) -> None:
+        router = post.stage.router
+        if router is not None:
+            word = Up(post.stage.name) if up else Down(post.stage.name)
+            post.mailbox.upstream[router].tell(word)
+
+    # The end
+
+    def _drain(self) -> None:
+        if self._drain_until is None:
+            self._drain_until = self._clock.monotonic() + self.settings.grace_s
+        for flow in self.crew.flows:
+            post = flow.posts[0]
+            post.draining = True
+            post.mailbox.tell(Sign.STOP)
+            if isinstance(post.lease.plugin, Input):
+                post.lease.plugin.interrupt()
+            if flow.resume_at is not None:
+                flow.resume_at = None
+
+    def _end_now(self) -> None:
+        """Close every mailbox, let go of every seat, keep the last positions."""
+        if self.finished.is_set():
+            return
+        if self._drain_until is None:
+            self._drain_until = self._clock.monotonic()
+        self.crew.let_go()
+        self.crew.save_checkpoints()
+        self._judge_leaks()
+        self.finished.set()
