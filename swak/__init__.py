@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from swak.actors.running import running
     from swak.errors import ConfigError, EndOfInput, Refused, Retry, SwakError
     from swak.event import Batch, Event
-    from swak.option import Duration, Size, option
+    from swak.options import Duration, Size, option
     from swak.plugin import Buffer, Filter, Input, Output, Pending
     from swak.recipe import failover, main, task
     from swak.reference import in_, out
@@ -44,7 +44,7 @@ _HOMES = {
     "swak.actors.running": ("running",),
     "swak.errors": ("ConfigError", "EndOfInput", "Refused", "Retry", "SwakError"),
     "swak.event": ("Batch", "Event"),
-    "swak.option": ("Duration", "Size", "option"),
+    "swak.options": ("Duration", "Size", "option"),
     "swak.plugin": ("Buffer", "Filter", "Input", "Output", "Pending"),
     "swak.recipe": ("failover", "main", "task"),
     "swak.reference": ("in_", "out"),

@@ -81,8 +81,9 @@ class Ack:
 
     def __del__(self) -> None:
         # No lock here: the collector may run in the middle of anything, a lock of ours included.
-        if not (self._entry.settled or self._entry.forgotten or self._source.closed):
-            self._source.leaks.put(self._entry)
+        entry = getattr(self, "_entry", None)  # absent when __init__ was cut off
+        if entry is not None and not (entry.settled or entry.forgotten or self._source.closed):
+            self._source.leaks.put(entry)
 
 
 class Split:

@@ -10,7 +10,7 @@ from swak.clock import SYSTEM, Clock
 from swak.errors import Problem, Refused, report
 from swak.event import EVENTS_MAX, Batch, Body, Chunk, Event, gather
 from swak.log import Log
-from swak.option import Declared, Option, collect, suggest
+from swak.options import Declared, Option, collect, suggest
 from swak.recipe import Pipeable, calling_place
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Plugin(Pipeable):
         return []
 
     def open(self) -> None:
-        """Acquire files, sockets and state. An OSError is tried again; any other error counts as a programming error."""
+        """Acquire files, sockets and state. An OSError is tried again; any other error is a programming error."""
 
     def close(self) -> None:
         """Release what `open` acquired. Called also after a failed `open`, and perhaps more than once.
@@ -145,7 +145,10 @@ class Input(Plugin):
         """Read on after these positions, one for each source. Called before `open`."""
 
     def read(self) -> Chunk | list[Event] | None:
-        """Return what has arrived, or None after at most `wait_s`. EndOfInput when there will never be more."""
+        """Return what has arrived, or None after at most `wait_s`. EndOfInput when there will never be more.
+
+        A Chunk without events only tells a position: it counts as settled at once, and nothing flows.
+        """
         raise NotImplementedError
 
     def gone(self) -> list[str]:

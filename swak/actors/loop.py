@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from swak.actors.input import InputSeat
+from swak.log import get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swak.actors.crew import Flow
     from swak.actors.post import Post
+
+log = get("swak.main")
 
 REST_S = 0.5
 """How long the loop rests at most when nothing is due and nobody rings."""
@@ -34,10 +38,17 @@ class MainLoop:
 
     def run(self, ended: Callable[[], bool]) -> None:
         """Step until every seat is over, or the run has `ended`."""
-        while not ended() and not all(flow.over for flow in self._flows):
-            self._bell.clear()
-            if not self._round():
-                self._bell.wait(self._rest_s())
+        while True:
+            try:
+                if ended() or all(flow.over for flow in self._flows):
+                    break
+                self._bell.clear()
+                if not self._round():
+                    self._bell.wait(self._rest_s())
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001 - between two turns nothing is in hand: go on
+                log.error("main's loop was interrupted and goes on", trace=traceback.format_exc())
         for post in self._posts:
             if not post.lease.over and post.seat is not None:
                 post.seat.step()  # the mailbox is closed: this closes the plugin
@@ -54,7 +65,14 @@ class MainLoop:
             return False
         if isinstance(seat, InputSeat):
             seat.longest_wait_s = 0.0 if busy else self._rest_s(but=post)
-        return seat.step()
+        try:
+            return seat.step()
+        except BaseException as error:
+            seat.die(error)
+            seat.retire()
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            return True
 
     def _rest_s(self, but: Post | None = None) -> float:
         now = time.monotonic()

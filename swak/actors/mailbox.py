@@ -45,7 +45,7 @@ class Mailbox:
         """Rung when something arrives, for seats that are stepped and do not wait here."""
         self._clock = clock
         self._source = source
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # not a plain Lock: an RLock's waiting is C code, which no exception cuts in two
         self._arrived = threading.Condition(self._lock)
         self._control: deque[Shown] = deque()
         self._data: deque[Letter] = deque()

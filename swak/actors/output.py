@@ -67,7 +67,7 @@ class OutputSeat(Seat):
             self._look_whether_there(now)
         if self.opened and self.mailbox.has_held:
             due_at = self.plugin.due_at()
-            if due_at is not None and now >= due_at:
+            if due_at is not None and self.clock.monotonic() >= due_at:
                 self._sync()
 
     # Opening, being down, coming back

@@ -84,6 +84,8 @@ class Seat(Actor):
             thread = threading.Thread(target=self._actor_loop, name=f"swak:{self.post.name}", daemon=True)
             self.lease.thread = thread
             thread.start()
+        elif self.mailbox.bell is not None:
+            self.mailbox.bell()
 
     def _actor_loop(self) -> None:
         try:
@@ -107,13 +109,6 @@ class Seat(Actor):
             self.turn(shown)
         except SeatError:
             self.leave()
-            self.retire()
-        except KeyboardInterrupt as error:
-            self.die(error)
-            self.retire()
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever ends the seat, the root must know
-            self.die(error)
             self.retire()
         if self.lease.over:
             self.retire()
@@ -205,7 +200,7 @@ class Seat(Actor):
         return True
 
     def bury(self, origin: Origin, dead: Sequence[DeadEvent], then: Callable[[], None]) -> None:
-        """Write dead letters, synced, then go on with `then`. While the store fails, the stage holds still and retries."""
+        """Write dead letters, synced, then go on with `then`. While the store fails, the stage waits and retries."""
         if not dead:
             then()
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.actors.actor import Actor
@@ -133,15 +134,17 @@ class Supervisor(Actor):
                 del self._aborting[post.name]
                 self._fail(self.crew.flow_of(post), f"{post.name}: its plugin cannot be aborted")
             return
-        if lease.over or lease.plugin is None:
+        if lease.over:
             return
         if lease.thread is not None and not lease.thread.is_alive():
             if not lease.over:  # it may have ended in order between the two looks
                 self._replace(post, "its thread is gone")
             return
         since = lease.in_plugin_since
+        if since is None or lease.plugin is None:
+            return
         limit_s = self.settings.hang_after_s or lease.plugin.hang_after_s
-        if since is not None and self.crew.real_monotonic() - since > limit_s:
+        if self.crew.real_monotonic() - since > limit_s:
             letter = lease.in_hand
             if letter is not None:
                 letter.killers += 1

@@ -15,7 +15,7 @@ class Watchdog:
 
     A C call that never releases the interpreter's lock (a regular expression that backtracks for ever) burns CPU, so
     the alarm counts CPU time (ITIMER_PROF), not the clock: a machine that was suspended, or a process that was stopped,
-    does not wake up to an alarm. faulthandler's handler runs in C, without the lock, and then the signal's default action
+    does not wake up to an alarm. faulthandler's handler runs in C, without the lock; then the signal's default action
     ends the process, so that its service manager starts it again. Where there is no such timer (Windows), the alarm
     counts the clock.
     """

@@ -1,0 +1,5 @@
+"""`python -m swak`."""
+
+from swak.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""The command line: a table of commands, each imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+EXIT_CONFIG = 78
+"""sysexits.h's EX_CONFIG: what is wrong is the recipe or an option. Service managers do not try again then."""
+
+COMMANDS = {
+    "up": ("swak.commands.up:up", "Run a recipe."),
+    "check": ("swak.commands.check:check", "Check a recipe without starting anything."),
+    "graph": ("swak.commands.graph:graph", "Draw the flow of a recipe."),
+    "list": ("swak.commands.list_:list_", "List the plugins that recipes can use."),
+    "desc": ("swak.commands.desc:desc", "Describe a plugin and its options."),
+}
+"""Command, where it lives, and its line in `swak --help`, which imports none of them."""
+
+
+class LazyGroup(click.Group):
+    """Commands by the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from swak.options import suggest  # noqa: PLC0415 - only a mistyped command needs it
+
+            ctx.fail(f'there is no command "{args[0]}"; {suggest(args[0], COMMANDS)}')
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. What is wrong with a recipe is told problem by problem, with exit code 78."""
+        from swak.errors import ConfigError  # noqa: PLC0415 - `swak --help` needs none of swak
+
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(str(problem), err=True)
+            ctx.exit(EXIT_CONFIG)
+
+
+def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        import platform  # noqa: PLC0415 - only --version needs it
+
+        from swak import __version__  # noqa: PLC0415 - as above
+
+        click.echo(f"swak {__version__} (Python {platform.python_version()}, {platform.platform()})")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
+def swak() -> None:
+    """Swak: the log agent that you write in Python."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(swak(prog_name="swak"))

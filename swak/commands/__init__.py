@@ -1,0 +1,1 @@
+"""The commands of `swak`, one module each, loaded when asked for."""

@@ -1,0 +1,217 @@
+"""`swak up`: start a recipe, watch it, drain it, print the receipt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+import click
+
+from swak import log
+from swak.commands.given import TEXT, duration, load, recipe_arguments
+from swak.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from queue import SimpleQueue
+
+    from swak.actors.running import Settings
+    from swak.options import Duration
+    from swak.stats import Receipt, StageView
+    from swak.topology.graph import Topology
+    from swak.view import View
+
+OK, TROUBLE, BAD_STATE, BY_SIGNAL = 0, 1, 74, 128
+"""Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
+
+WAIT_S = 0.5
+"""How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+
+class Running(Protocol):
+    """What this command needs of a run (`swak.actors.running.Run`)."""
+
+    signals: SimpleQueue[int]
+
+    @property
+    def forced_by(self) -> int | None:
+        """Number of the second signal, if there was one."""
+
+    def start(self) -> None:
+        """Open the stages."""
+
+    def run_main(self) -> None:
+        """Step the `main` flows on this thread."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything is over."""
+
+    def snapshot(self) -> Sequence[StageView]:
+        """Return what each stage looks like now."""
+
+    def receipt(self) -> Receipt:
+        """Return what became of every event."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Telling(NamedTuple):
+    """What the command tells, and how."""
+
+    level: log.Level
+    form: Literal["text", "json"]
+    view: bool
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only trouble is told."""
+        return self.level in ("error", "warning")
+
+
+@click.command()
+@recipe_arguments
+@click.option("--once", is_flag=True, help="End when every input has read what there is now.")
+@click.option("--data-dir", metavar="DIR", help="Where checkpoints and dead letters are kept.")
+@click.option("--ephemeral", is_flag=True, help="Keep no checkpoints: start anew each time.")
+@click.option("--grace", callback=duration, default="10s", show_default=True, help="How long draining may take.")
+@click.option("--fail-fast", is_flag=True, help="End the process when a task fails, instead of trying it again.")
+@click.option("--log-level", type=click.Choice(log.LEVELS), envvar="SWAK_LOG", help="What the log tells.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", envvar="SWAK_LOG_FORMAT")
+@click.option("-v", "--verbose", count=True, help="Tell more.")
+@click.option("-q", "--quiet", count=True, help="Tell warnings and trouble only: no view, no receipt of a clean run.")
+@click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
+def up(  # noqa: PLR0917 - click calls it by name
+    path: str | None,
+    text: str | None,
+    timeout_s: float,
+    once: bool,
+    data_dir: str | None,
+    ephemeral: bool,
+    grace: Duration,
+    fail_fast: bool,
+    log_level: log.Level | None,
+    log_format: Literal["text", "json"],
+    verbose: int,
+    quiet: int,
+    no_view: bool,
+) -> None:
+    """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
+
+    State is kept in --data-dir, $SWAK_DATA_DIR, $SWAK_HOME/data or where the platform keeps such things; a recipe given
+    as text keeps state only when one of the first three is set.
+
+    Exit codes: 0 all is well, 1 something was lost or a task failed, 2 wrong usage, 74 the data directory cannot be
+    used, 78 bad recipe, 128 + N when signal N had to be sent twice.
+    """
+    if ephemeral and data_dir:
+        raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
+    from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
+    from swak.datadir import DataDir  # noqa: PLC0415 - see above
+    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
+
+    level = log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))]
+    telling = Telling(level, log_format, not no_view)
+    log.configure(level, log_format)
+    try:
+        topology = compile_recipe(load(path, text, timeout_s))
+        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME")
+        from_text = path is None or path == "-"
+        where = DataDir.resolve(data_dir, ephemeral or (from_text and not named))
+        run = _made(topology, Settings(where, once, float(grace), fail_fast, watchdog=True))
+        code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
+    except StateError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = BAD_STATE
+    finally:
+        log.reset()
+    sys.exit(code)
+
+
+def _made(topology: Topology, settings: Settings) -> Running:
+    from swak.actors.running import Run  # noqa: PLC0415 - see above
+
+    own = log.get("swak.up")
+    for warning in topology.warnings:
+        own.warning("recipe", warning=warning)
+    where = settings.data_dir
+    own.debug("data directory", path="" if where.ephemeral else str(where.path), why=where.why)
+    return Run(topology, settings)
+
+
+def run_to_end(run: Running, telling: Telling, view: View | None) -> int:
+    """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
+    try:
+        with _signals_to(run.signals):
+            run.start()
+            if view is not None:
+                view.start()
+            try:
+                run.run_main()
+                while not run.wait(WAIT_S):
+                    pass
+            finally:
+                if view is not None:
+                    view.stop()
+            receipt = run.receipt()
+    finally:
+        run.close()
+    return _finish(receipt, telling, run.forced_by)
+
+
+def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
+    from swak.receipt import fields, text, troubles  # noqa: PLC0415 - needed at the very end
+
+    log.flush()
+    found = troubles(receipt)
+    if found or not telling.quiet:
+        if telling.form == "json":
+            tell = log.get("swak.up").error if found else log.get("swak.up").info
+            tell("receipt", **fields(receipt))
+        else:
+            with contextlib.suppress(OSError):  # the terminal has gone: nobody is left to tell, the exit code stands
+                click.echo(text(receipt), err=True, nl=False)
+    if forced_by is not None:
+        return BY_SIGNAL + forced_by
+    return TROUBLE if found else OK
+
+
+@contextlib.contextmanager
+def _signals_to(signals: SimpleQueue[int]) -> Iterator[None]:
+    """Have signals put into a queue: all that a handler may safely do. What nohup or a shell ignores stays ignored."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    chosen = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in chosen:
+        signal.signal(number, lambda caught, _frame: signals.put(caught))
+    try:
+        yield
+    finally:
+        for number in chosen:
+            signal.signal(number, before[number])
+
+
+def _view(run: Running, topology: Topology, telling: Telling, name: str) -> View | None:
+    """Choose the live view, progress lines, or (where a stage has the terminal to itself) neither."""
+    from swak.view import View  # noqa: PLC0415 - `swak up --help` needs none
+
+    terminal = sys.stderr.isatty()
+    if telling.quiet or (terminal and _uses_terminal(topology)):
+        return None
+    if not (telling.view and terminal and os.environ.get("TERM") != "dumb"):
+        return View(run.snapshot, name, None)
+    from rich.console import Console  # noqa: PLC0415 - 56 ms that progress lines do not pay
+
+    return View(run.snapshot, name, Console(stderr=True))
+
+
+def _uses_terminal(topology: Topology) -> bool:
+    """Tell whether a stage reads or writes the terminal, which a view would draw over."""
+    plugins = [stage.plugin for flow in topology.flows for stage in flow.stages if stage.plugin is not None]
+    used = {plugin.kind for plugin in plugins if plugin.uses_terminal}
+    reads, writes = sys.stdin.isatty(), sys.stdout.isatty()
+    return bool(used) and ((reads and used != {"output"}) or (writes and used != {"input"}))

@@ -1,0 +1,177 @@
+"""The data directory: which one it is, that only one agent uses it, and what lies where in it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swak.checkpoint import Checkpoint, sync_directory, write_all
+from swak.deadletters import DeadLetters
+from swak.errors import Problem, StateError
+from swak.log import Log
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOCK_AT = 1 << 30
+"""Windows locks bytes, and locked bytes cannot be read: this one is far behind the process id."""
+
+_log = Log("swak.datadir")
+
+
+class DataDir:
+    """Where an agent keeps its checkpoints and dead letters.
+
+    An ephemeral one is a temporary directory: made with the first dead letter, removed at the end unless it holds one.
+    """
+
+    def __init__(self, path: Path | None, why: str) -> None:
+        self._path = path
+        self.why = why
+        """What decided on this directory, for people who look for their files."""
+        self.ephemeral = path is None
+        self._lock: int | None = None
+        self._dead_letters = DeadLetters(lambda: self.path / "dead-letters.jsonl")
+
+    @classmethod
+    def resolve(cls, option: str | None = None, ephemeral: bool = False) -> DataDir:
+        """Return the directory that option, environment or platform name. Touches nothing."""
+        if ephemeral:
+            return cls(None, "temporary")
+        if option:
+            return cls(_absolute(option), "--data-dir")
+        return cls(*_resolved(os.environ))
+
+    @property
+    def path(self) -> Path:
+        """The directory. Of an ephemeral one this makes it."""
+        if self._path is None:
+            self._path = Path(tempfile.mkdtemp(prefix="swak-"))
+        return self._path
+
+    def lock(self) -> None:
+        """Make the directory and take it for this process. StateError when it is in use or not writable."""
+        if self.ephemeral or self._lock is not None:
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.path / "checkpoints").mkdir(exist_ok=True, mode=0o700)
+            sync_directory(self.path)
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._not_usable(error) from error
+        try:
+            self._take(descriptor)
+        except StateError:
+            os.close(descriptor)
+            raise
+        self._lock = descriptor
+
+    def checkpoint(self, flow: str) -> Checkpoint | None:
+        """Return the checkpoint of the flow of that name; None where nothing is kept."""
+        return None if self.ephemeral else Checkpoint(self.checkpoint_path(flow))
+
+    def checkpoint_path(self, flow: str) -> Path:
+        """Return the file of a flow: readable, and another one for every other name on every file system."""
+        readable = re.sub(r"[^a-z0-9]+", "-", flow.lower()).strip("-")[:40] or "flow"
+        told_apart = hashlib.sha256(flow.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return self.path / "checkpoints" / f"{readable}-{told_apart}.json"
+
+    def dead_letters(self) -> DeadLetters:
+        """Return the one store of dead letters, opened when the first is written."""
+        return self._dead_letters
+
+    def close(self) -> None:
+        """Let others use the directory. A temporary one goes away unless it holds dead letters."""
+        self._dead_letters.close()
+        if self._lock is not None:
+            descriptor, self._lock = self._lock, None
+            os.close(descriptor)
+        if self.ephemeral and self._path is not None and not self._dead_letters.path:
+            shutil.rmtree(self._path)
+            self._path = None
+
+    def _take(self, descriptor: int) -> None:
+        """Lock the file and write our process id into it, for the message that the next one gets."""
+        try:
+            _lock_file(descriptor)
+        except BlockingIOError as error:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            who = f"process {holder}" if holder != str(os.getpid()) else "this process"
+            mend = "stop that one, or give this one a directory of its own with --data-dir DIR"
+            raise StateError(str(Problem(f"{self.path}: in use by another swak ({who})", mend))) from error
+        except OSError as error:
+            raise self._not_usable(error) from error
+        for directory in (self.path, self.path / "checkpoints"):
+            if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+                raise self._not_usable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        try:
+            os.ftruncate(descriptor, 0)
+            write_all(descriptor, f"{os.getpid()}\n".encode())
+        except OSError as error:  # a full disk: the lock holds all the same, and the agent may be what empties it
+            _log.warning("process id cannot be written into the lock", path=str(self.path / "lock"), error=error)
+
+    def _not_usable(self, error: OSError) -> StateError:
+        what = f"data directory {self.path} (from {self.why}) cannot be used: {error.strerror or error}"
+        mend = "make it writable for the user that runs swak, or name another one with --data-dir DIR"
+        return StateError(str(Problem(what, mend)))
+
+
+def _resolved(environ: Mapping[str, str]) -> tuple[Path, str]:
+    if named := environ.get("SWAK_DATA_DIR"):
+        return _absolute(named), "$SWAK_DATA_DIR"
+    if home := environ.get("SWAK_HOME"):
+        return _absolute(home) / "data", "$SWAK_HOME"
+    uid = os.geteuid() if hasattr(os, "geteuid") else None
+    return state_home(sys.platform, environ, uid), "the platform's custom"
+
+
+def state_home(platform: str, environ: Mapping[str, str], uid: int | None) -> Path:
+    """Return where a program of this user keeps its state on this platform."""
+    if platform == "win32":
+        return Path(environ.get("PROGRAMDATA") or r"C:\ProgramData") / "swak" / "data"
+    if platform == "darwin":
+        return _home(environ) / "Library" / "Application Support" / "swak"
+    if uid == 0:
+        return Path("/var/lib/swak")
+    named = environ.get("XDG_STATE_HOME", "")
+    return (Path(named) if Path(named).is_absolute() else _home(environ) / ".local" / "state") / "swak"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where this says "~"
+    if not Path(home).is_absolute():
+        raise StateError(str(Problem("this user has no home directory", "name a data directory with --data-dir DIR")))
+    return Path(home)
+
+
+def _absolute(named: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(named)))  # noqa: PTH100, PTH111 - neither resolves links nor raises
+
+
+if sys.platform == "win32":
+
+    def _lock_file(descriptor: int) -> None:
+        os.lseek(descriptor, LOCK_AT, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+
+    def _lock_file(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,157 @@
+"""Follow files as they grow."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from swak.errors import ConfigError, EndOfInput, Problem
+from swak.event import Block, Chunk
+from swak.options import Size, option
+from swak.plugin import Input
+from swak.tailing.discovery import Wanted
+from swak.tailing.files import Files
+from swak.tailing.follow import Cuts, Limits
+from swak.tailing.identity import Mark, marks_from
+from swak.tailing.lineage import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swak.ack import Position
+
+STRIDE_S = 0.02
+"""How long a read that must not wait goes on looking for the end of one very long line."""
+
+
+class FileTailing(Input):
+    """Read lines from files, and go on reading as they grow and are rotated.
+
+    A path is a file or a pattern (`*`, `?`, `[...]`, and `**` for any depth); relative ones count from the working
+    directory. Files that match later are found within 0.25 s (in large trees within 5 s). Every line is an event with
+    the field `message`; its bytes pass untouched. What is not yet ended by a line feed waits, unless `follow=False`.
+    A line longer than `max_line` is cut there; `lines_cut` and `bytes_cut` count, and a warning tells.
+
+    Where it stands is kept for each file generation (device, inode, the kernel's file handle, and a hash of the first
+    KiB), so a restart repeats and loses nothing:
+
+    - **Renamed and created anew**, while running: the old file is read to its end. When it was quiet for 1 s (or is at
+      its end 10 s after the rotation, but still written to), the new one follows; what is added to the old one later
+      still comes. It is closed after 60 s without a new byte; a half line at its end is delivered.
+    - **While stopped**: the old file is searched by identity in its directory and read from where it was left. Then
+      come generations that were never read, oldest first: files named as the path and `.` or `-` and a number, a
+      date or `old`, `bak`, `prev`, `orig`, `save`, not compressed, and changed no earlier than the last known one.
+      Then the file at the path. A file that is not found again is named in a warning.
+    - **Truncated** (shorter than what was read, or its first KiB changed): a warning, and it is read from its start.
+      Lost is what was not read by then, a half line included. A file rewritten with the same first KiB that has
+      outgrown its old length when it is looked at cannot be told apart.
+    - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile.
+    - **Deleted**: closed after 60 s without a new byte. **Linked** twice: read once. Patterns leave compressed files
+      (`.gz`, `.zst`, ...) alone, and what `exclude` matches.
+
+    Growth is noticed by inotify; where that cannot be had (other systems, network file systems, its limits) sizes are
+    compared every 40 ms, and the log says so.
+
+    Example:
+        `task(in_.FileTailing("/var/log/nginx/*.log", exclude="error*"), out.Stdout())`
+    """
+
+    path: str | list[str] = option("File or pattern to read, or a list of them.")
+    from_: Literal["start", "end"] = option(
+        "Where to begin in files that are there at the very first start; later files are read from their start.",
+        default="start",
+    )
+    follow: bool = option("Whether to wait for more at the end of the files.", default=True)
+    tag: str = option("Tag of the events.", default="file")
+    max_line: Size = option("Longest line that is delivered whole.", default="1MiB", above=0)
+    exclude: str | list[str] = option("Patterns of paths, or of names when without a slash, to leave out.", default=[])
+
+    replays: ClassVar[bool] = True
+    _files: Files | None = None
+    _cuts: Cuts | None = None
+    _marks: dict[str, Mark] | None = None
+
+    def check(self) -> list[tuple[str, str]]:
+        if not _listed(self.path) or not all(_listed(self.path)):
+            return [("path is empty", 'name a file or a pattern, such as "/var/log/app.log"')]
+        if any("\0" in path for path in _listed(self.path)):
+            return [("path holds a NUL character", "no file has such a name")]
+        return []
+
+    @property
+    def identity(self) -> str:
+        return self._wanted().identity
+
+    @property
+    def lines_cut(self) -> int:
+        """Lines that were longer than `max_line`."""
+        return self._cuts.lines if self._cuts else 0
+
+    @property
+    def bytes_cut(self) -> int:
+        """Bytes of those lines that were left out."""
+        return self._cuts.size_bytes if self._cuts else 0
+
+    def seek(self, positions: Mapping[str, Position]) -> None:
+        self._marks = marks_from(positions) if positions else None
+
+    def open(self) -> None:
+        wanted = self._wanted()
+        for path in wanted.misnamed():
+            mend = f'name a file in it, or a pattern such as "{path}/*.log"'
+            raise ConfigError([Problem(f"FileTailing: {path} is a directory", mend, *self.place)])
+        self._cuts = Cuts()
+        self._files = Files(
+            wanted,
+            self._marks or {},
+            clock=self.clock,
+            limits=Limits(line_bytes=self.max_line),
+            cuts=self._cuts,
+            pace=Pace() if self._patient else Pace(0, 0, 0, finish=not self.follow),
+            from_end=self.from_ == "end" and self._marks is None,
+        )
+
+    def read(self) -> Chunk | None:
+        assert self._files is not None, "read comes after open"
+        began = time.monotonic()
+        while True:
+            taken = self._files.next()
+            if taken is not None:
+                return Chunk(Block(taken.data, taken.mark.time_ns), self.tag, taken.source, taken.mark.as_position())
+            if self._files.over and not self._patient:
+                raise EndOfInput
+            passed_s = time.monotonic() - began
+            if passed_s >= self.wait_s and not (self._files.busy and passed_s < STRIDE_S):
+                return None
+            if self._files.wait(max(0.0, self.wait_s - passed_s)):
+                return None
+
+    def due_at(self) -> float | None:
+        return self.clock.monotonic() if self._files is not None and self._files.busy else None
+
+    def gone(self) -> list[str]:
+        return self._files.gone() if self._files else []
+
+    def interrupt(self) -> None:
+        files = self._files
+        if files is not None:
+            files.wake()
+
+    def abort(self) -> None:
+        self.interrupt()
+
+    def close(self) -> None:
+        files, self._files = self._files, None
+        if files is not None:
+            files.close()
+
+    def _wanted(self) -> Wanted:
+        return Wanted(_listed(self.path), _listed(self.exclude))
+
+    @property
+    def _patient(self) -> bool:
+        return self.follow and not self.once
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,77 @@
+"""Send events to Fluentd, Fluent Bit or whatever else takes their forward protocol."""
+
+from typing import ClassVar
+
+from swak.event import Batch
+from swak.forward.client import Client
+from swak.forward.frames import frames
+from swak.options import Duration, option
+from swak.plugin import Output
+
+TOTAL_S = 240.0
+"""How long one write may take in all. Shorter than `hang_after_s`, so that a slow receiver is no hang."""
+
+
+class Fluentd(Output):
+    """Send events to a Fluentd server (forward protocol, version 1) and wait until it acks them.
+
+    An event counts as delivered when the receiver has acked its chunk. A refused connection, a missing or wrong ack,
+    a connection that ends: the same events are sent again, for ever, with growing pauses; chunks that were acked
+    before are left out. A chunk whose ack got lost arrives twice.
+
+    Neighbours of one tag travel in one chunk of at most 2 MiB; a single larger event has a chunk of its own, and a
+    receiver with a lower limit may never ack it (Fluent Bit: `Buffer_Max_Size`). Times keep their nanoseconds from
+    1970 to 2106, and whole seconds outside of that. Bytes stay bytes, dates become ISO text, keys text. What msgpack
+    cannot carry (a whole number beyond 64 bits, an object) goes to the dead letters before anything is sent.
+
+    There is no TLS and no shared key yet.
+
+    Example:
+        `task(in_.FileTailing("app.log"), out.Json(), out.Fluentd("192.168.0.1"))`
+    """
+
+    host: str = option("Name or address of the server.")
+    port: int = option("Its TCP port.", default=24224, above=0)
+    timeout: Duration = option("How long connecting may take.", default="10s", above=0)
+    ack_timeout: Duration = option("How long the server may stay silent while an ack is due.", default="30s", above=0)
+
+    hang_after_s: ClassVar[float] = 300.0
+
+    _aborted = False
+    _client: Client | None = None
+
+    def check(self) -> list[tuple[str, str]]:
+        problems = []
+        if not self.host:
+            problems.append(("host is empty", 'name a server, e.g. Fluentd("192.168.0.1")'))
+        if self.port > 65_535:
+            problems.append((f"there is no port {self.port}", "Fluentd listens on 24224 unless it was told otherwise"))
+        if self.timeout + self.ack_timeout > TOTAL_S:
+            problems.append((f"timeout and ack_timeout together exceed {TOTAL_S:g} s", "make one of them shorter"))
+        return problems
+
+    def open(self) -> None:
+        if self._client is None:
+            self._client = Client(self.host, self.port, self.timeout, self.ack_timeout, TOTAL_S)
+        if self._aborted:
+            self._client.abort()
+        self._client.connect()
+
+    def write(self, batch: Batch) -> None:
+        if self._client is not None and (made := frames(batch)):
+            self._client.deliver(made)
+
+    def probe(self) -> bool:
+        return self._client is not None and self._client.probe()
+
+    def alive(self) -> bool:
+        return self._client is not None and self._client.alive()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def abort(self) -> None:
+        self._aborted = True
+        if self._client is not None:
+            self._client.abort()

@@ -1,0 +1,1 @@
+"""Writing whole lines to descriptors: files that are appended to, and streams that a reader may block."""

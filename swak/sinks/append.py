@@ -1,0 +1,277 @@
+"""A regular file that whole lines are appended to: no torn line stays, no write is half done, renaming is noticed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from errno import EAGAIN, EINVAL, EPERM, ESTALE
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from swak import log
+
+if TYPE_CHECKING:
+    from swak.sinks.guard import Guard
+
+if sys.platform != "win32":
+    import fcntl
+
+LOG = log.get("sinks")
+
+TORN_BYTES = 64 * 1024 * 1024
+"""The longest torn line that is looked for: no single write of ours is larger."""
+_BLOCK_BYTES = 64 * 1024
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
+_FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_datasync = getattr(os, "fdatasync", os.fsync)
+
+
+class Debt(NamedTuple):
+    """The part of an unfinished write that could not be cut off yet."""
+
+    identity: tuple[int, int]
+    keep_bytes: int
+    end_bytes: int
+
+
+class AppendFile:
+    """Appends whole lines. What it knows (pending bytes, debts) outlives `close`, for the next `open`.
+
+    Several writers may append to one file; each holds a shared lock on it (flock), and only a writer that is alone
+    mends a torn end, so that nobody cuts off what another is just writing.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.identity = (0, 0)
+        self.size_bytes = 0
+        """Where our last write ended."""
+        self.pending_bytes = 0
+        """Written and not synced."""
+        self.lost = ""
+        """Why what was pending is not safe; told by the next `sync`."""
+        self.sync_failed = False
+        self.debt: Debt | None = None
+        self._fd = -1
+        self._guard: Guard | None = None
+        self._new = False
+        self._newline_first = False
+
+    def open(self, guard: Guard) -> None:
+        """Open or create the file and its folder, and mend its end. OSError says what is in the way."""
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        fd = guard.take(os.open(self.path, _FLAGS, 0o666))
+        self._fd, self._guard = fd, guard
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(EINVAL, "not a regular file any more", self.path)
+        identity = (status.st_dev, status.st_ino)
+        if self.pending_bytes and (identity != self.identity or status.st_size < self.size_bytes):
+            self.lost = "the file was replaced before it was synced; what was in it is written again"
+        self.identity = identity
+        self._new = status.st_size == 0
+        alone = _lock(fd, exclusive=True)
+        self._pay()
+        if alone:
+            self._cut_torn_line(guard)
+        if not _lock(fd, exclusive=False):
+            raise BlockingIOError(EAGAIN, "another writer is just mending its end", self.path)
+        self.size_bytes = os.fstat(fd).st_size
+
+    def close(self) -> None:
+        """Sync what is pending and give the descriptor back. A sync that fails is told by the next `sync`."""
+        if self._guard is None or self._fd < 0:
+            return
+        if self.pending_bytes and not self._guard.aborted:
+            with suppress(OSError):  # kept in `lost`
+                self._sync_descriptor()
+        fd, self._fd = self._fd, -1
+        self._guard.close(fd)
+
+    def write(self, data: bytes) -> None:
+        """Append all of `data` or nothing. OSError leaves the file as it was, or remembers to cut it back first."""
+        self._follow_path()
+        self._pay()
+        self._append(b"\n" + data if self._newline_first else data)
+        if os.fstat(self._fd).st_nlink == 0:  # deleted between the look and the write
+            self._follow_path()
+            self._append(data)
+        self._newline_first = False
+        self.pending_bytes += len(data)
+
+    def sync(self) -> None:
+        """Make everything that was written safe, and look whether the file was renamed.
+
+        OSError: what was pending is not safe (deleted, truncated, a disk error); it must be written again.
+        """
+        if not self.lost:
+            with suppress(OSError):  # kept in `lost`
+                self._sync_descriptor()
+        if self.lost:
+            reason, self.lost = self.lost, ""
+            self.pending_bytes = 0
+            self.sync_failed = True
+            raise OSError(ESTALE, reason, self.path)
+        self.sync_failed = False
+        with suppress(OSError):  # the next write meets it again, and what was written is safe
+            self._follow_path()
+
+    def inherit(self, old: AppendFile) -> bool:
+        """Take over what `old` left pending, if the path still leads to that file and it did not shrink."""
+        if old.lost or old.sync_failed:
+            return False
+        if old.pending_bytes:
+            try:
+                status = Path(self.path).stat()
+            except OSError:
+                return False
+            if (status.st_dev, status.st_ino) != old.identity or status.st_size < old.size_bytes:
+                return False
+        self.identity, self.size_bytes = old.identity, old.size_bytes
+        self.pending_bytes, self.debt = old.pending_bytes, old.debt
+        return True
+
+    def _append(self, data: bytes) -> None:
+        view, done = memoryview(data), 0
+        try:
+            while done < len(data):
+                done += os.write(self._fd, view[done:])
+        except OSError:
+            if done:
+                end_bytes = os.lseek(self._fd, 0, os.SEEK_CUR)
+                self.debt = Debt(self.identity, end_bytes - done, end_bytes)
+                with suppress(OSError):  # kept in `debt`, paid first at the next try
+                    self._pay()
+            raise
+        self.size_bytes = os.lseek(self._fd, 0, os.SEEK_CUR)
+
+    def _pay(self) -> None:
+        """Cut off what an unfinished write left behind."""
+        debt = self.debt
+        if debt is None:
+            return
+        if self.identity == debt.identity and os.fstat(self._fd).st_size == debt.end_bytes:
+            try:
+                os.ftruncate(self._fd, debt.keep_bytes)
+            except PermissionError:  # append-only: the next write starts on a line of its own
+                self._newline_first = True
+        else:
+            LOG.warning("part of a write stays in the file: somebody else changed it since", path=self.path)
+        self.debt = None
+
+    def _sync_descriptor(self) -> None:
+        try:
+            status = os.fstat(self._fd)
+            if self.pending_bytes and status.st_nlink == 0:
+                self.lost = "the file was deleted before it was synced; what was in it is written again"
+            elif self.pending_bytes and status.st_size < self.size_bytes:
+                self.lost = "the file was truncated before it was synced; what was in it is written again"
+            elif self.pending_bytes:
+                _datasync(self._fd)
+                if self._new:
+                    _sync_folder(Path(self.path).parent)
+                self._new = False
+                self.pending_bytes = 0
+        except OSError as error:
+            self.lost = f"sync failed ({error.strerror}); what was written since the last one is written again"
+            raise
+
+    def _follow_path(self) -> None:
+        """Notice that the file was renamed or deleted; sync it, and go on in the file that the path leads to now."""
+        try:
+            status = Path(self.path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            status = None
+        if self._fd >= 0 and status is not None and (status.st_dev, status.st_ino) == self.identity:
+            return
+        guard = self._guard
+        if guard is None:
+            raise OSError(EINVAL, "not open", self.path)
+        if self._fd >= 0:
+            LOG.info("the file was renamed or deleted: the path is opened anew", path=self.path)
+            with suppress(OSError):  # kept in `lost`
+                self._sync_descriptor()
+            fd, self._fd = self._fd, -1
+            guard.close(fd)
+        self.open(guard)
+
+    def _cut_torn_line(self, guard: Guard) -> None:
+        """Move the bytes after the last line feed to `<path>.torn`: a process was killed while it wrote them."""
+        size_bytes = os.fstat(self._fd).st_size
+        self._newline_first = False
+        if not size_bytes or _read_at(self._fd, 1, size_bytes - 1) == b"\n":
+            return
+        keep_bytes = self._last_line_end(size_bytes)
+        moved = keep_bytes is not None
+        if keep_bytes is not None:
+            self._copy_torn(guard, keep_bytes, size_bytes)
+            try:
+                os.ftruncate(self._fd, keep_bytes)
+            except OSError as error:
+                if error.errno != EPERM:  # EPERM: an append-only file
+                    raise
+                moved = False
+        self._newline_first = not moved
+        where = f"{self.path}.torn" if moved else "a line of its own"
+        LOG.warning(
+            "the file did not end in a whole line; its rest was put aside",
+            path=self.path,
+            bytes=size_bytes - (keep_bytes or 0),
+            where=where,
+        )
+
+    def _last_line_end(self, size_bytes: int) -> int | None:
+        """Return the offset after the last line feed, 0 without one, None when it is too far away."""
+        end = size_bytes
+        while end > 0:
+            if size_bytes - end > TORN_BYTES:
+                return None
+            start = max(0, end - _BLOCK_BYTES)
+            found = _read_at(self._fd, end - start, start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+        return 0
+
+    def _copy_torn(self, guard: Guard, start: int, stop: int) -> None:
+        fd = guard.take(os.open(f"{self.path}.torn", _FLAGS, 0o666))
+        try:
+            while start < stop and (block := _read_at(self._fd, min(_BLOCK_BYTES, stop - start), start)):
+                start += os.write(fd, block)
+            guard.check()
+            os.write(fd, b"\n")
+            os.fsync(fd)
+        finally:
+            guard.close(fd)
+
+
+def _read_at(fd: int, size_bytes: int, offset: int) -> bytes:
+    """Read like pread, which Windows lacks. Writes go to the end wherever this leaves the file's position."""
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.read(fd, size_bytes)
+
+
+def _lock(fd: int, *, exclusive: bool) -> bool:
+    """Lock the file against other writers of ours without waiting; False when one of them is in the way."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks
+        LOG.debug("the file cannot be locked", reason=str(error))
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name safe, too."""
+    if sys.platform == "win32":
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

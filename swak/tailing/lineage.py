@@ -1,0 +1,192 @@
+"""The generations of one path: who may be read now, and when an old one is let go."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from swak.tailing.follow import Follower
+    from swak.tailing.identity import Key
+
+LATE_MAX = 8
+"""Old generations of one path that are kept for their full time; in a storm of rotations the oldest go earlier."""
+
+
+class Pace(NamedTuple):
+    """How patient rotation is. Everything counts in seconds without new bytes, but for `hold_s`."""
+
+    grace_s: float = 1.0
+    """How long a rotated file must be quiet before its successor is read: its writer may not have changed over yet."""
+    hold_s: float = 10.0
+    """How long after the rotation a successor waits at most for a file that is read to its end but stays busy."""
+    keep_s: float = 60.0
+    """How long a rotated file must be quiet before it is closed."""
+    finish: bool = False
+    """Whether a half line at the end of the newest generation is handed out as well."""
+
+
+class Generation:
+    """One open file and where it stands."""
+
+    __slots__ = (
+        "announce",
+        "changed_at",
+        "empty_ticks",
+        "follower",
+        "hot",
+        "key",
+        "lineage",
+        "named",
+        "polled",
+        "retired_at",
+        "retry_at",
+        "trouble",
+    )
+
+    def __init__(self, follower: Follower, key: Key, lineage: Lineage, changed_at: float) -> None:
+        self.follower = follower
+        self.key = key
+        self.lineage = lineage
+        self.changed_at = changed_at
+        """When bytes were last seen to arrive, in monotonic seconds."""
+        self.retired_at: float | None = None
+        """When the path was first seen to name another file, or an earlier time by which it did."""
+        self.named = True
+        """Whether a path of the input names this file now."""
+        self.hot = False
+        self.polled = False
+        self.empty_ticks = 0
+        self.announce = False
+        """Whether to tell where it begins, before anything is read: so it is found again after a rotation and a crash
+        even when nothing of it was settled, and nothing is skipped that came after the first start."""
+        self.trouble = ""
+        self.retry_at = 0.0
+
+    def changed(self) -> bool:
+        """Tell whether a read would find something, if only an error."""
+        try:
+            return self.follower.changed()
+        except OSError:
+            return True
+
+    def unlinked(self) -> bool:
+        """Tell whether the file has no name anywhere."""
+        try:
+            return os.fstat(self.follower.fd).st_nlink == 0
+        except OSError:
+            return False
+
+
+class Steps(NamedTuple):
+    """What `Lineage.advance` decided."""
+
+    stirred: list[Generation]
+    """Read these now."""
+    over: list[Generation]
+    """Close these: they are no longer part of the lineage."""
+
+
+class Lineage:
+    """The generations of one path, oldest first.
+
+    The first of `waiting` is read. The next gets its turn when that one was read to its end, another file has its
+    path, and it was quiet for a while; it then is `late`: what is still added to it comes late, but is not lost.
+    """
+
+    def __init__(self, path: str, *, globbed: bool) -> None:
+        self.path = path
+        self.globbed = globbed
+        self.waiting: deque[Generation] = deque()
+        self.late: list[Generation] = []
+        self.since_ns: int | None = None
+        """Change time of the newest generation that was closed: an unread sibling as young as this is a successor."""
+        self.at_end = False
+        """Whether the file that is opened next is skipped to its end."""
+        self.trouble = ""
+        self.retry_at = 0.0
+
+    @property
+    def last(self) -> Generation | None:
+        """The newest generation."""
+        return self.waiting[-1] if self.waiting else None
+
+    @property
+    def generations(self) -> list[Generation]:
+        """All that are open."""
+        return [*self.late, *self.waiting]
+
+    @property
+    def settled(self) -> bool:
+        """Whether one generation is open, and the path names it."""
+        return len(self.waiting) == 1 and not self.late and self.waiting[0].named
+
+    def append(self, generation: Generation, now: float) -> None:
+        """Add a newer generation."""
+        if self.last is not None and self.last.retired_at is None:
+            self.last.retired_at = now
+        self.waiting.append(generation)
+
+    def newest_change_ns(self) -> int | None:
+        """Return when the newest generation was last changed, or None when there was none. OSError as of fstat."""
+        return os.fstat(self.last.follower.fd).st_mtime_ns if self.last is not None else self.since_ns
+
+    def advance(self, now: float, pace: Pace) -> Steps:
+        """Give the next generation its turn and part with old ones, where it is time for that."""
+        steps = Steps([], [])
+        while len(self.waiting) > 1 and self._had_its_turn(self.waiting[0], now, pace, steps):
+            self.late.append(self.waiting.popleft())
+            steps.stirred.append(self.waiting[0])
+        alone = self.waiting[0] if len(self.waiting) == 1 else None
+        if alone is not None and pace.finish and alone.follower.drained and alone.follower.half_bytes:
+            alone.follower.end_line()
+            steps.stirred.append(alone)
+        crowd = len(self.late) - LATE_MAX
+        for index, generation in enumerate(list(self.late)):
+            if self._may_go(generation, now, pace.grace_s if index < crowd else pace.keep_s, steps):
+                self.late.remove(generation)
+                steps.over.append(generation)
+        if alone is not None and self._is_orphan(alone) and self._may_go(alone, now, pace.keep_s, steps):
+            self.since_ns = self.newest_change_ns()
+            self.waiting.clear()
+            steps.over.append(alone)
+        return steps
+
+    def _is_orphan(self, generation: Generation) -> bool:
+        """Tell whether the file lost its name, and none takes its place. A plain path may still get one."""
+        return not generation.named and (self.globbed or generation.unlinked())
+
+    def _had_its_turn(self, head: Generation, now: float, pace: Pace, steps: Steps) -> bool:
+        retired_at = head.retired_at if head.retired_at is not None else now
+        held_s = now - retired_at
+        if head.trouble:
+            return held_s >= pace.hold_s  # it is tried again and again beside its successor
+        if not _read_to_end(head, steps):
+            return False
+        if now - max(head.changed_at, retired_at) < pace.grace_s:
+            return held_s >= pace.hold_s
+        return _line_ended(head, steps)
+
+    @staticmethod
+    def _may_go(generation: Generation, now: float, quiet_s: float, steps: Steps) -> bool:
+        if generation.named or generation.trouble or now - generation.changed_at < quiet_s:
+            return False
+        return _read_to_end(generation, steps) and _line_ended(generation, steps)
+
+
+def _read_to_end(generation: Generation, steps: Steps) -> bool:
+    """Tell whether nothing is unread now; no timer outweighs unread bytes."""
+    if generation.follower.drained and not generation.changed():
+        return True
+    steps.stirred.append(generation)
+    return False
+
+
+def _line_ended(generation: Generation, steps: Steps) -> bool:
+    """Tell whether no half line is left at the end; have it handed out if there is one."""
+    if not generation.follower.half_bytes:
+        return True
+    generation.follower.end_line()
+    steps.stirred.append(generation)
+    return False

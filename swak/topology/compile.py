@@ -1,0 +1,56 @@
+"""From a Recipe to a Topology: names, edges, and everything that is wrong at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from swak.errors import ConfigError
+from swak.recipe import Place, Recipe
+from swak.topology.findings import Report
+from swak.topology.graph import FlowGraph, Topology
+from swak.topology.wiring import Wiring
+
+FLOW_NAME_MAX = 100
+"""Characters in a flow's name: it keys checkpoints and stands in every line of the log."""
+
+
+def compile_recipe(recipe: Recipe) -> Topology:
+    """Return the checked topology. ConfigError names every problem of every flow, with file, line and mend."""
+    report = Report()
+    if not recipe.flows:
+        mend = "declare one, e.g. task(in_.FileTailing(...), out.Stdout())"
+        report.problem("the recipe declares no flow", mend, Place(recipe.file))
+    names = _flow_names(recipe, report)
+    flows = tuple(
+        FlowGraph(name, flow.kind, Wiring(flow, report).stages())
+        for name, flow in zip(names, recipe.flows, strict=True)
+    )
+    _check_terminal(recipe, report)
+    if report.problems:
+        raise ConfigError(list(dict.fromkeys(report.problems)))
+    return Topology(flows, tuple(report.warnings))
+
+
+def _flow_names(recipe: Recipe, report: Report) -> list[str]:
+    stem = "task" if not recipe.file or recipe.file.startswith("<") else Path(recipe.file).stem
+    names = []
+    for ordinal, flow in enumerate(recipe.flows, 1):
+        name: object = f"{stem}-{ordinal}" if flow.name is None else flow.name
+        fits = isinstance(name, str) and name.isprintable() and 0 < len(name.strip()) <= FLOW_NAME_MAX
+        if flow.name is not None and (not fits or "/" in str(name) or "\\" in str(name)):
+            mend = f"give 1 to {FLOW_NAME_MAX} printable characters without slashes"
+            report.problem(f"{flow.kind}: {name!r} is no name for a flow", mend, flow.place)
+        elif name in names:
+            mend = "give each flow a name of its own: its checkpoint is kept under it"
+            report.problem(f'{flow.kind}: there is another flow named "{name}"', mend, flow.place)
+        names.append(str(name))
+    return names
+
+
+def _check_terminal(recipe: Recipe, report: Report) -> None:
+    readers = [one for one in report.met.values() if one.kind == "input" and one.uses_terminal]
+    if readers and recipe.file == "<stdin>":
+        mend = "put the recipe into a file"
+        report.problem(f"{readers[0].name}: standard input held the recipe itself", mend, readers[0].place)
+    for reader in readers[1:]:
+        report.problem(f"{reader.name}: another input reads standard input already", "leave one out", reader.place)

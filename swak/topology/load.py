@@ -1,0 +1,151 @@
+"""From a recipe's file or text to a Recipe: everything that is wrong with it comes together."""
+
+from __future__ import annotations
+
+import ast
+import io
+import itertools
+import linecache
+import os
+import re
+import sys
+import tokenize
+from contextvars import copy_context
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from swak import errors, recipe
+from swak.beside import BESIDE, Beside, raised, recipe_names
+from swak.discovery import clashes
+from swak.errors import ConfigError, Problem
+from swak.recipe import Chain, Flow, Pipeable, Recipe
+from swak.topology.compile import compile_recipe
+from swak.topology.syntax import parse
+
+RECIPE_BYTES_MAX = 10_000_000
+"""No recipe is larger: what is (a log, a device) was named by mistake."""
+
+STDIN = "<stdin>"
+_TELL = "__swak_told__"
+_numbers = itertools.count(1)
+
+
+def load_file(path: str | Path) -> Recipe:
+    """Load the recipe in a file; `-` reads standard input. ConfigError names every problem."""
+    file = str(path)
+    if file == "-":
+        return load_text(_decoded(_stdin(), STDIN), STDIN)
+    try:
+        with Path(path).open("rb") as source:
+            text = source.read(RECIPE_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError([Problem(f"cannot read the recipe: {reason}", "name a Python file", file)]) from error
+    return load_text(_decoded(text, file), file)
+
+
+def load_text(text: str, file: str = "<text>") -> Recipe:
+    """Load a recipe's text, e.g. `in_.Counter(5) | out.Stdout()`. ConfigError names every problem."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    tree = parse(text, file)
+    path = None if file.startswith("<") else Path(file).absolute()
+    folder = path.parent if path else Path(os.curdir).absolute()
+    stem = re.sub(r"\W", "_", path.stem if path else "text")
+    module = ModuleType(f"swak_recipe_{next(_numbers)}_{stem}", ast.get_docstring(tree))
+    if path:
+        module.__file__ = str(path)
+    else:
+        linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # at the end: a recipe called redis.py must not hide the package of that name
+    return _run(tree, module, Beside(folder, module, tree, file), file)
+
+
+def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Recipe:
+    flows: list[Flow] = []
+    problems: list[Problem] = []
+    causes: list[BaseException] = []
+
+    def execute() -> None:
+        recipe.COLLECTED.set(flows)
+        errors.COLLECTED.set(problems)
+        BESIDE.set(beside)
+        problems.extend(_execute(tree, module, file, causes))
+        problems.extend(clashes(beside))
+
+    module.__dict__.update({name: getattr(import_module("swak"), name) for name in recipe_names()})
+    module.__dict__[_TELL] = _tell
+    sys.modules[module.__name__] = module  # it stays: options are read there, and pickle finds the recipe's classes
+    copy_context().run(execute)
+    loaded = Recipe(tuple(flows), file)
+    if not flows and not problems:
+        mend = "declare one, e.g. task(in_.FileTailing(...), out.Stdout())"
+        problems.append(Problem("the recipe declares no flow", mend, file))
+    if problems:
+        del sys.modules[module.__name__]
+        problems += _graph_problems(loaded) if flows else []
+        raise ConfigError(sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line))) from next(
+            iter(causes), None
+        )
+    return loaded
+
+
+def _execute(tree: ast.Module, module: ModuleType, file: str, causes: list[BaseException]) -> list[Problem]:
+    """Run the recipe; what it raises goes to `causes`. SystemExit is its mistake, too, KeyboardInterrupt is not."""
+    try:
+        exec(compile(_telling(tree), file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - recipes are code
+    except ConfigError as error:
+        causes.append(error)
+        line = raised(error, file).line
+        return [one if one.file else one._replace(file=file, line=line) for one in error.problems]
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a recipe raises is told with its line
+        causes.append(error)
+        return [raised(error, file)]
+    return []
+
+
+def _telling(tree: ast.Module) -> ast.Module:
+    """Hand the value of each bare expression to `_tell`: `in_.Counter(5) | out.Stdout()` is a task."""
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            told = ast.Call(ast.copy_location(ast.Name(_TELL, ast.Load()), node), [node.value], [])
+            node.value = ast.copy_location(told, node)
+    return tree
+
+
+def _tell(value: Any) -> None:
+    """Take a bare chain (or a lone plugin, so that what it lacks is said) as a task."""
+    if isinstance(value, Pipeable):
+        recipe.task(value if isinstance(value, Chain) else Chain((value,)))
+
+
+def _graph_problems(loaded: Recipe) -> tuple[Problem, ...]:
+    try:
+        compile_recipe(loaded)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _stdin() -> bytes:
+    binary = getattr(sys.stdin, "buffer", None)
+    text = binary.read(RECIPE_BYTES_MAX + 1) if binary else sys.stdin.read(RECIPE_BYTES_MAX + 1).encode()
+    return bytes(text)
+
+
+def _decoded(text: bytes, file: str) -> str:
+    if len(text) > RECIPE_BYTES_MAX:
+        raise ConfigError(
+            [Problem(f"the recipe is larger than {RECIPE_BYTES_MAX:,} bytes", "name a Python file", file)]
+        )
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
+        return text.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        what = f"a byte here is no {error.encoding} text: {text[error.start : error.start + 1]!r}"
+        raise ConfigError([Problem(what, "save the recipe as UTF-8", file, line)]) from error
+    except SyntaxError as error:
+        raise ConfigError([Problem(str(error), "save the recipe as UTF-8", file, 1)]) from error

@@ -1,0 +1,125 @@
+"""A seat dies at every line of a turn, on every kind of stage: nothing is lost, at most one letter is repeated."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from swak import failover, main, running, task
+from tests.faults.attack import KINDS, LineShot
+from tests.faults.flow import SIZE, Hold, LateSink, Numbers, Pass, Sink
+from tests.oracle import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swak.recipe import Flow
+
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),  # that is the attack
+]
+COUNT = 20
+STRIDE = 1
+"""Every line is hit. A larger stride would be for slower machines."""
+
+
+def _filter(sinks: list[Sink]) -> Flow:
+    return task(Numbers(COUNT), Pass(), sinks[0])
+
+
+def _fan_out(sinks: list[Sink]) -> Flow:
+    return task(Numbers(COUNT), Pass(), [sinks[0], sinks[1]])
+
+
+def _by_tag(sinks: list[Sink]) -> Flow:
+    return task(Numbers(COUNT), {"**": sinks[0]})
+
+
+def _buffer(sinks: list[Sink]) -> Flow:
+    return task(Numbers(COUNT), Hold(), sinks[0])
+
+
+def _failover(sinks: list[Sink]) -> Flow:
+    return task(Numbers(COUNT), failover(sinks[0], sinks[1]))
+
+
+def _main(sinks: list[Sink]) -> Flow:
+    return main(Numbers(COUNT), Pass(), {"**": Hold()}, sinks[0])
+
+
+def _main_failover(sinks: list[Sink]) -> Flow:
+    return main(Numbers(COUNT), failover(sinks[0], sinks[1]))
+
+
+CASES: list[tuple[str, Callable[[list[Sink]], Flow], str, int]] = [
+    ("input", _filter, "Numbers", 1),
+    ("filter", _filter, "Pass", 1),
+    ("output", _filter, "Sink", 1),
+    ("input of a fan-out", lambda sinks: task(Numbers(COUNT), [sinks[0], sinks[1]]), "Numbers", 2),
+    ("filter of a fan-out", _fan_out, "Pass", 2),
+    ("by tag", _by_tag, "ByTag", 1),
+    ("buffer", _buffer, "Hold", 1),
+    ("failover", _failover, "Failover", 1),
+    ("failover's child", _failover, "Sink", 1),
+]
+
+
+@pytest.mark.parametrize(("build", "stage", "copies"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_death_at_any_line_loses_nothing(build: Callable[[list[Sink]], Flow], stage: str, copies: int) -> None:
+    _sweep(build, f"/{stage}", copies, KINDS)
+
+
+@pytest.mark.parametrize("build", [_main, _main_failover], ids=["chain", "failover"])
+def test_a_death_at_any_line_of_mains_turns_loses_nothing(build: Callable[[list[Sink]], Flow]) -> None:
+    _sweep(build, ":main", 1, tuple(kind for kind in KINDS if kind is not KeyboardInterrupt))
+
+
+def _sweep(
+    build: Callable[[list[Sink]], Flow], thread: str, copies: int, kinds: tuple[Callable[[], BaseException], ...]
+) -> None:
+    number = 1
+    while _one_run(build, thread, copies, number, kinds[number % len(kinds)]):
+        number += STRIDE
+    assert number > 50, "the attack never reached the stage"
+
+
+def _one_run(
+    build: Callable[[list[Sink]], Flow], thread: str, copies: int, number: int, kind: Callable[[], BaseException]
+) -> str:
+    sinks = [Sink(), Sink()]
+    with LineShot(thread, number, kind) as shot, running(build(sinks), grace_s=20) as run:
+        assert run.wait(20), f"stuck after shot {number} at {shot.fired}: {run.snapshot()}"
+    try:
+        # A buffer repeats a flush of seven, and what an earlier flush had taken of the same letter.
+        largest = 7 + SIZE - 1 if thread in ("/Hold", ":main") else SIZE
+        together = [number for sink in sinks for number in sink.arrived]
+        if copies == 1:
+            judge(range(COUNT), together, ordered=not sinks[1].arrived).assert_right(duplicates_max=largest)
+        else:
+            for sink in sinks:
+                judge(range(COUNT), sink.arrived).assert_right(duplicates_max=largest)
+        receipt = run.receipt()
+        assert receipt.inputs[0].delivered == COUNT
+        assert [view.tally.unaccounted() for view in receipt.stages] == [0] * len(receipt.stages)
+    except AssertionError as error:
+        raise AssertionError(f"shot {number} at {shot.fired}: {error}") from error
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("swak:")]
+    return shot.fired
+
+
+def test_pending_writes_come_again_after_a_death() -> None:
+    number = 1
+    while True:
+        sink = LateSink()
+        with LineShot("/LateSink", number, KINDS[number % len(KINDS)]) as shot:
+            with running(task(Numbers(COUNT), sink), grace_s=20) as run:
+                assert run.wait(20), f"stuck after {shot.fired}: {run.snapshot()}"
+        judge(range(COUNT), sink.arrived).assert_right(duplicates_max=4 * SIZE)
+        assert run.receipt().inputs[0].delivered == COUNT
+        if not shot.fired:
+            break
+        number += STRIDE
+    assert number > 50

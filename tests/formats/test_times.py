@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from swak.formats import times
+from swak.formats.times import TimeCache, any_ns, clf_ns, iso_ms, iso_ns, strptime_ns
+
+NS = 10**9
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("21/Nov/2026:01:07:27 +0000", 1_795_223_247),
+        ("10/Oct/2000:13:55:36 -0700", 971_211_336),
+        ("01/Jan/1970:09:00:00 +0900", 0),
+        ("31/Dec/1969:23:59:59 +0000", -1),
+        ("29/Feb/2024:00:00:00 +0530", 1_709_145_000),
+    ],
+)
+def test_the_time_of_an_access_log(text: str, seconds: int) -> None:
+    assert clf_ns(text) == seconds * NS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "29/Feb/2025:00:00:00 +0000",
+        "31/Apr/2026:00:00:00 +0000",
+        "00/Jan/2026:00:00:00 +0000",
+        "01/Jan/0000:00:00:00 +0000",
+        "21/Nov/2026:24:00:00 +0000",
+        "21/Nov/2026:00:60:00 +0000",
+        "21/Nov/2026:00:00:60 +0000",
+        "21/Nov/2026:00:00:00 +2400",
+        "21/Nov/2026:00:00:00 +0060",
+        "21/nov/2026:00:00:00 +0000",
+        "21/anF/2026:00:00:00 +0000",
+        "21/Nov/2026:00:00:00 +0000\n",
+        "٢١/Nov/2026:00:00:00 +0000",
+        "21/Nov/1600:00:00:00 +0000",
+    ],
+)
+def test_an_impossible_access_log_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="there is no time"):
+        clf_ns(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "time_ns"),
+    [
+        ("2014-10-31T15:02:10.201+0000", 1_414_767_730_201_000_000),
+        ("2014-10-31T15:02:10,201Z", 1_414_767_730_201_000_000),
+        ("2014-10-31 15:02:10", 1_414_767_730 * NS),
+        ("20141031T150210.5Z", 1_414_767_730_500_000_000),
+        ("2014-10-31T15:02:10.123456789Z", 1_414_767_730_123_456_789),
+        ("2014-10-31T15:02:10.1234567899Z", 1_414_767_730_123_456_789),
+        ("2014-10-31", 1_414_713_600 * NS),
+        ("1414767730", 1_414_767_730 * NS),
+        (" 1414767730.201 ", 1_414_767_730_201_000_000),
+        ("-1.5", -1_500_000_000),
+        ("-0.5", -500_000_000),
+    ],
+)
+def test_iso_8601_and_seconds_since_1970(text: str, time_ns: int) -> None:
+    assert iso_ns(text) == time_ns
+
+
+@pytest.mark.parametrize("text", ["", "now", "2014-13-01", "2014-10-31T25:00:00", "9" * 19, "1" * 5_000, "9999-12-31"])
+def test_text_that_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="there is no time"):
+        iso_ns(text)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e300, 10**400, True, None, [], 1_414_767_730_201])
+def test_a_value_that_is_no_time_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="there is no time"):
+        any_ns(value)
+
+
+@given(some.text(max_size=120))
+def test_reading_a_time_only_ever_raises_value_error(text: str) -> None:
+    for read_ns in (iso_ns, clf_ns, strptime_ns("%Y")):
+        try:
+            assert -(2**63) <= read_ns(text) < 2**63
+        except ValueError as error:
+            assert len(str(error)) < 400
+
+
+@given(some.integers(-(2**63), 2**63 - 1))
+def test_written_times_are_read_back_to_the_millisecond(time_ns: int) -> None:
+    second_ns = time_ns // 1_000_000 * 1_000_000
+    if second_ns >= -(2**63):
+        assert iso_ns(iso_ms(time_ns)) == second_ns
+
+
+def test_written_times_may_end_in_an_offset() -> None:
+    assert iso_ms(1_414_767_730_201_999_999, "+0000") == "2014-10-31T15:02:10.201+0000"
+
+
+def test_a_time_before_the_first_counted_second_is_written() -> None:
+    assert iso_ms(-1) == "1969-12-31T23:59:59.999Z"
+
+
+def test_a_time_beyond_the_calendar_is_refused() -> None:
+    with pytest.raises(ValueError, match="no calendar"):
+        iso_ms(10**30)
+
+
+def test_a_format_of_its_own() -> None:
+    assert strptime_ns("%d.%m.%Y %H:%M %z")("31.10.2014 15:02 +0900") == (1_414_767_720 - 32_400) * NS
+
+
+def test_the_cache_reads_a_text_once() -> None:
+    asked: list[str] = []
+
+    def read_ns(text: str) -> int:
+        asked.append(text)
+        return int(text)
+
+    cache = TimeCache(read_ns)
+    assert [cache["1"], cache["2"], cache["1"]] == [1, 2, 1]
+    assert asked == ["1", "2"]
+
+
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(times, "CACHED_MAX", 3)
+    cache = TimeCache(int)
+    assert [cache[str(number)] for number in range(10)] == list(range(10))
+    assert len(cache) <= 3
+
+
+def test_what_cannot_be_read_is_not_kept() -> None:
+    cache = TimeCache(int)
+    with pytest.raises(ValueError, match="invalid literal"):
+        cache["x"]
+    assert not cache

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import gzip
+import struct
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgpack  # type: ignore[import-untyped]  # it has no types
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swak.event import Batch, Rows
+from swak.forward.frames import CHUNK_BYTES, Decoder, Frame, Incoming, ProtocolError, ack, frames
+from swak.testing import batch_of, block_of, event, promise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NS = 1_000_000_000
+
+
+class Row(msgspec.Struct, gc=False):
+    n: int
+    text: str | None = None
+
+
+def unpacked(frame: Frame) -> list[Any]:
+    """Read a frame with msgpack's own reader."""
+    tag, entries, option = msgpack.unpackb(frame.packed("id"))
+    assert (tag, option) == (frame.tag, {"chunk": "id", "size": frame.size})
+    reader = msgpack.Unpacker(strict_map_key=False, timestamp=0)
+    reader.feed(entries)
+    return list(reader)
+
+
+def records_of(made: Sequence[Frame]) -> list[Any]:
+    return [record for frame in made for _, record in unpacked(frame)]
+
+
+def received(*parts: Any) -> list[Incoming]:
+    return [one for part in parts for one in Decoder().feed(part if isinstance(part, bytes) else msgpack.packb(part))]
+
+
+def test_a_time_keeps_its_nanoseconds() -> None:
+    (frame,) = frames(batch_of([event({}, at_s=5)]))
+    assert unpacked(frame)[0][0] == msgpack.ExtType(0, struct.pack(">II", 5, 0))
+
+
+@pytest.mark.parametrize(("time_ns", "seconds"), [(-1, -1), (2**32 * NS, 2**32)])
+def test_a_time_that_the_protocol_cannot_hold_keeps_its_seconds(time_ns: int, seconds: int) -> None:
+    (frame,) = frames(batch_of([event({}).replace(time_ns=time_ns)]))
+    assert unpacked(frame)[0][0] == seconds
+
+
+def test_rows_travel_as_maps() -> None:
+    batch = Batch(Rows([Row(1), Row(2, "x")], [0, NS]), "web", promise(2))
+    assert records_of(frames(batch)) == [{"n": 1, "text": None}, {"n": 2, "text": "x"}]
+
+
+def test_lines_travel_as_messages() -> None:
+    assert records_of(frames(block_of("a", "b"))) == [{"message": "a"}, {"message": "b"}]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 65_535, 65_536])
+def test_any_number_of_entries_is_framed(count: int) -> None:
+    (frame,) = frames(batch_of([event({"n": 1})] * count))
+    assert (frame.size, len(unpacked(frame))) == (count, count)
+
+
+def test_chunks_are_cut_between_events() -> None:
+    made = frames(batch_of([event({"n": n, "text": "x" * 1000}) for n in range(10_000)]))
+    assert all(len(frame.entries) <= CHUNK_BYTES for frame in made)
+    assert [record["n"] for record in records_of(made)] == list(range(10_000))
+
+
+def test_one_huge_event_has_a_chunk_of_its_own() -> None:
+    huge = "x" * (CHUNK_BYTES + 1)
+    made = frames(batch_of([event({"n": 1}), event({"text": huge}), event({"n": 2})]))
+    assert [frame.size for frame in made] == [1, 1, 1]
+
+
+def test_lone_surrogates_are_replaced() -> None:
+    record = {"caf\udce9": ["\ud800", {"a": "한글"}]}
+    assert records_of(frames(batch_of([event(record)]))) == [{"caf\ufffd": ["\ufffd", {"a": "한글"}]}]
+
+
+def test_a_tag_with_a_lone_surrogate_can_be_sent() -> None:
+    assert frames(batch_of([event({}, tag="a.\udce9")]))[0].tag == "a.\ufffd"
+
+
+def test_keys_become_text() -> None:
+    assert records_of(frames(batch_of([event({1: {2: "x"}})]))) == [{"1": {"2": "x"}}]  # type: ignore[dict-item]
+
+
+def test_a_date_becomes_text_since_receivers_do_not_know_msgpacks_own_time() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    assert records_of(frames(batch_of([event({"at": at})]))) == [{"at": "2026-01-02T03:04:05.000006Z"}]
+
+
+def test_bytes_that_look_like_a_time_stay_bytes() -> None:
+    record = {"raw": b"\xd7\xff\xd6\xff\xc7\x0c\xff"}
+    assert records_of(frames(batch_of([event(record)]))) == [record]
+
+
+@pytest.mark.parametrize("value", [10**30, -(2**63) - 1, object(), {(1, 2): 3}.keys(), 1j])
+def test_what_msgpack_cannot_carry_raises(value: object) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        frames(batch_of([event({"ok": 1}), event({"n": value})]))
+
+
+def test_a_message_is_read() -> None:
+    assert received(["a.b", 5, {"n": 1}]) == [Incoming("a.b", [5 * NS], [{"n": 1}], None)]
+
+
+def test_a_message_with_an_id_asks_for_an_ack() -> None:
+    assert received(["a", 5.5, {"n": 1}, {"chunk": "abc"}])[0].chunk_id == "abc"
+
+
+def test_forwarded_entries_are_read() -> None:
+    entries = [[msgpack.ExtType(0, struct.pack(">II", 5, 7)), {"n": 1}], [6, {"n": 2}]]
+    expected = Incoming("a", [5 * NS + 7, 6 * NS], [{"n": 1}, {"n": 2}], "x")
+    assert received(["a", entries, {"chunk": "x"}]) == [expected]
+
+
+def test_entries_with_metadata_are_read() -> None:
+    assert received(["a", [[[5, {"meta": 1}], {"n": 1}]]])[0].times == [5 * NS]
+
+
+def test_a_message_with_metadata_is_read() -> None:
+    assert received(["a", [5, {}], {"n": 1}]) == [Incoming("a", [5 * NS], [{"n": 1}], None)]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_packed_entries_are_read(as_text: bool) -> None:
+    packed = msgpack.packb([5, {"n": 1}]) + msgpack.packb([msgpack.ExtType(0, b"\x00\x00\x00\x06\xff\xff\xff\xff"), {}])
+    frame = b"\x92" + msgpack.packb("a") + (b"\xda" if as_text else b"\xc5") + struct.pack(">H", len(packed)) + packed
+    assert received(frame)[0].records == [{"n": 1}, {}]
+
+
+def test_compressed_entries_are_read_from_several_members() -> None:
+    packed = gzip.compress(msgpack.packb([5, {"n": 1}])) + gzip.compress(msgpack.packb([6, {"n": 2}]))
+    assert received(["a", packed, {"compressed": "gzip"}])[0].records == [{"n": 1}, {"n": 2}]
+
+
+def test_a_heartbeat_is_nothing() -> None:
+    assert received(None) == []
+
+
+def test_frames_may_come_byte_by_byte() -> None:
+    decoder = Decoder()
+    data = msgpack.packb(["a", 1, {"n": 1}]) * 2
+    assert [one.records for byte in data for one in decoder.feed(bytes([byte]))] == [[{"n": 1}]] * 2
+
+
+def test_undecodable_text_is_kept_as_surrogates() -> None:
+    frame = b"\x93\xa1a\x05\x81\xa1k\xa1\xe9"
+    assert received(frame)[0].records == [{"k": "\udce9"}]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "text",
+        [],
+        ["a"],
+        [1, 2, {}],
+        ["a", 5],
+        ["a", 5, "record"],
+        ["a", "later", {}],
+        ["a", [[5]]],
+        ["a", [["x", {}]]],
+        ["a", [[True, {}]]],
+        ["a", b"\x92\x05", {}],
+        ["a", b"\xc1", {}],
+        ["a", b"no gzip", {"compressed": "gzip"}],
+        ["a", gzip.compress(b"\x92\x05\x80")[:-9], {"compressed": "gzip"}],
+        ["a", [[float("inf"), {}]]],
+    ],
+)
+def test_what_is_no_frame_is_refused(frame: Any) -> None:
+    with pytest.raises(ProtocolError):
+        received(frame)
+
+
+def test_a_compression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swak.forward.frames.INFLATED_BYTES", 1_000_000)
+    with pytest.raises(ProtocolError, match="too large"):
+        received(["a", gzip.compress(b"\x00" * 2_000_000), {"compressed": "gzip"}])
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_a_protocol_error_or_nothing(data: bytes) -> None:
+    try:
+        received(data)
+    except ProtocolError as error:
+        assert str(error)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text() | st.binary() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 * NS - 1), st.dictionaries(st.text(), VALUES, max_size=4)), min_size=1))
+def test_what_is_sent_is_what_is_received(entries: list[tuple[int, dict[str, Any]]]) -> None:
+    batch = batch_of([event(record).replace(time_ns=time_ns) for time_ns, record in entries])
+    (incoming,) = received(frames(batch)[0].packed("id"))
+    assert [*zip(incoming.times, incoming.records, strict=True)] == entries
+
+
+def test_an_ack_names_the_chunk() -> None:
+    assert msgpack.unpackb(ack("abc")) == {"ack": "abc"}

@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from swak.sinks import append
+from swak.sinks.append import AppendFile
+from swak.sinks.guard import Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    guard = Guard()
+    yield guard
+    guard.release()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "out.log"
+
+
+@contextmanager
+def size_limit(size_bytes: int) -> Iterator[None]:
+    """Make every file of this process full at that size: what a full disk looks like, half-done writes included."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def opened(path: Path, guard: Guard) -> AppendFile:
+    file = AppendFile(str(path))
+    file.open(guard)
+    return file
+
+
+def torn(path: Path) -> bytes:
+    return path.with_name(path.name + ".torn").read_bytes()
+
+
+def test_writes_are_appended(path: Path, guard: Guard) -> None:
+    path.write_bytes(b"old\n")
+    file = opened(path, guard)
+    file.write(b"a\n")
+    file.write(b"b\n")
+    assert path.read_bytes() == b"old\na\nb\n"
+
+
+def test_the_folder_is_made(tmp_path: Path, guard: Guard) -> None:
+    opened(tmp_path / "a" / "b" / "out.log", guard).write(b"x\n")
+    assert (tmp_path / "a" / "b" / "out.log").read_bytes() == b"x\n"
+
+
+def test_a_torn_last_line_is_put_aside(path: Path, guard: Guard) -> None:
+    path.write_bytes(b"whole\ntor")
+    opened(path, guard).write(b"next\n")
+    assert path.read_bytes() == b"whole\nnext\n"
+    assert torn(path) == b"tor\n"
+
+
+def test_torn_lines_are_collected(path: Path, guard: Guard) -> None:
+    for piece in (b"one", b"two"):
+        with path.open("ab") as file:
+            file.write(piece)
+        opened(path, guard).close()
+    assert path.read_bytes() == b""
+    assert torn(path) == b"one\ntwo\n"
+
+
+def test_a_torn_line_that_is_longer_than_a_block_is_put_aside_whole(path: Path, guard: Guard) -> None:
+    path.write_bytes(b"whole\n" + b"x" * 300_000)
+    opened(path, guard)
+    assert path.read_bytes() == b"whole\n"
+    assert torn(path) == b"x" * 300_000 + b"\n"
+
+
+def test_a_file_without_lines_is_left_alone_and_not_glued_to(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(append, "TORN_BYTES", 100_000)
+    path.write_bytes(b"x" * 500_000)
+    opened(path, guard).write(b"next\n")
+    assert path.read_bytes() == b"x" * 500_000 + b"\nnext\n"
+
+
+def test_a_torn_line_is_told(path: Path, guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    path.write_bytes(b"whole\ntorn")
+    opened(path, guard)
+    assert f"path={path}" in caplog.text
+    assert "bytes=4" in caplog.text
+
+
+def test_a_torn_line_is_not_cut_while_another_writer_is_at_it(path: Path, guard: Guard) -> None:
+    other = opened(path, guard)
+    with path.open("ab") as half:
+        half.write(b"half of a line that another writer is just wri")
+    second = opened(path, guard)
+    with path.open("ab") as half:
+        half.write(b"ting\n")
+    second.write(b"ours\n")
+    other.write(b"theirs\n")
+    assert path.read_bytes() == b"half of a line that another writer is just writing\nours\ntheirs\n"
+
+
+def test_opening_waits_for_nobody_while_another_mends(path: Path, guard: Guard) -> None:
+    with path.open("ab") as mender:
+        fcntl.flock(mender, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="mending"):
+            opened(path, guard)
+
+
+def test_two_writers_append_whole_lines(path: Path) -> None:
+    data = [b"".join(b"%d-%d %s\n" % (who, n, b"x" * 200) for n in range(2_000)) for who in range(2)]
+
+    def write_all(mine: bytes) -> None:
+        own = Guard()
+        file = opened(path, own)
+        for start in range(0, len(mine), len(mine) // 20):
+            end = mine.rfind(b"\n", 0, start + len(mine) // 20) + 1
+            begin = mine.rfind(b"\n", 0, start) + 1
+            file.write(mine[begin:end])
+        file.close()
+        own.release()
+
+    threads = [threading.Thread(target=write_all, args=(mine,)) for mine in data]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+    assert sorted(path.read_bytes().splitlines()) == sorted(b"".join(data).splitlines())
+
+
+def test_a_half_done_write_is_cut_back(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"first\n")
+    with size_limit(10), pytest.raises(OSError, match="File too large"):
+        file.write(b"second\nthird\n")
+    assert path.read_bytes() == b"first\n"
+    file.write(b"second\nthird\n")
+    assert path.read_bytes() == b"first\nsecond\nthird\n"
+
+
+def test_a_cut_that_fails_is_made_up_for_at_the_next_write(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path, guard)
+    file.write(b"first\n")
+    fail_cutting(file, monkeypatch, path)
+    assert path.read_bytes() == b"first\nseco"
+    file.write(b"second\n")
+    assert path.read_bytes() == b"first\nsecond\n"
+
+
+def test_a_cut_that_failed_is_made_up_for_after_opening_again(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path, guard)
+    file.write(b"first\n")
+    fail_cutting(file, monkeypatch, path)
+    file.close()
+    file.open(guard)
+    assert path.read_bytes() == b"first\n"
+    assert not path.with_name(path.name + ".torn").exists()
+
+
+def fail_cutting(file: AppendFile, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Let a write end after four bytes, and the cut fail, too."""
+
+    def failing(_fd: int, _size: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched, size_limit(path.stat().st_size + 4):
+        patched.setattr(append.os, "ftruncate", failing)
+        with pytest.raises(OSError, match="File too large"):
+            file.write(b"second\n")
+
+
+def test_what_others_appended_after_a_half_done_write_is_never_cut(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path, guard)
+    fail_cutting(file, monkeypatch, path)
+    with path.open("ab") as other:
+        other.write(b"\ntheirs\n")
+    file.write(b"second\n")
+    assert path.read_bytes() == b"seco\ntheirs\nsecond\n"
+
+
+def test_an_append_only_file_gets_a_line_of_its_own(path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(_fd: int, _size: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    path.write_bytes(b"whole\ntorn")
+    monkeypatch.setattr(append.os, "ftruncate", refusing)
+    opened(path, guard).write(b"next\n")
+    assert path.read_bytes() == b"whole\ntorn\nnext\n"
+
+
+def test_a_renamed_file_is_left_and_the_path_made_anew(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"old\n")
+    path.rename(path.with_suffix(".1"))
+    file.write(b"new\n")
+    file.sync()
+    assert path.with_suffix(".1").read_bytes() == b"old\n"
+    assert path.read_bytes() == b"new\n"
+
+
+def test_sync_notices_a_renamed_file_without_a_write(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"old\n")
+    path.rename(path.with_suffix(".1"))
+    file.sync()
+    assert path.read_bytes() == b""
+
+
+def test_what_was_deleted_before_it_was_synced_is_asked_for_again(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"a\n")
+    path.unlink()
+    file.write(b"b\n")
+    with pytest.raises(OSError, match="deleted before it was synced"):
+        file.sync()
+    file.write(b"a\nb\n")
+    file.sync()
+    assert path.read_bytes() == b"b\na\nb\n"
+
+
+def test_what_was_truncated_before_it_was_synced_is_asked_for_again(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"a\n")
+    os.truncate(path, 0)
+    with pytest.raises(OSError, match="truncated before it was synced"):
+        file.sync()
+    file.write(b"a\n")
+    file.sync()
+    assert path.read_bytes() == b"a\n"
+
+
+def test_a_deleted_file_that_was_synced_is_no_loss_of_ours(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"a\n")
+    file.sync()
+    path.unlink()
+    file.sync()
+    assert path.read_bytes() == b""
+
+
+def test_a_deleted_folder_is_made_again(tmp_path: Path, guard: Guard) -> None:
+    path = tmp_path / "folder" / "out.log"
+    file = opened(path, guard)
+    path.unlink()
+    path.parent.rmdir()
+    file.write(b"x\n")
+    assert path.read_bytes() == b"x\n"
+
+
+def test_a_sync_that_fails_asks_for_everything_again(path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    file = opened(path, guard)
+    file.write(b"a\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(append, "_datasync", failing)
+        with pytest.raises(OSError, match="sync failed"):
+            file.sync()
+    assert file.pending_bytes == 0
+    assert not AppendFile(str(path)).inherit(file)
+
+
+def test_close_syncs_and_tells_later_when_it_could_not(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    file = opened(path, guard)
+    file.write(b"a\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(append, "_datasync", failing)
+        file.close()
+    file.open(guard)
+    with pytest.raises(OSError, match="sync failed"):
+        file.sync()
+
+
+def test_a_successor_takes_over_what_is_pending_in_the_same_file(path: Path, guard: Guard) -> None:
+    old = opened(path, guard)
+    old.write(b"a\n")
+    guard.abort()
+    new, own = AppendFile(str(path)), Guard()
+    assert new.inherit(old)
+    new.open(own)
+    assert new.pending_bytes == 2
+    new.sync()
+    new.close()
+    own.release()
+
+
+@pytest.mark.parametrize("change", ["replaced", "deleted", "shrunk"])
+def test_a_successor_does_not_take_over_another_file(path: Path, guard: Guard, change: str) -> None:
+    old = opened(path, guard)
+    old.write(b"a\n")
+    if change == "shrunk":
+        os.truncate(path, 1)
+    else:
+        path.rename(path.with_suffix(".1"))
+    if change == "replaced":
+        path.write_bytes(b"longer than before\n")
+    assert not AppendFile(str(path)).inherit(old)
+
+
+def test_a_file_that_is_replaced_between_taking_over_and_opening_is_noticed(path: Path, guard: Guard) -> None:
+    old = opened(path, guard)
+    old.write(b"a\n")
+    new = AppendFile(str(path))
+    assert new.inherit(old)
+    path.rename(path.with_suffix(".1"))
+    new.open(guard)
+    with pytest.raises(OSError, match="replaced before it was synced"):
+        new.sync()
+
+
+def test_after_abort_nothing_changes_the_file(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(b"a\n")
+    guard.abort()
+    with pytest.raises(OSError, match=r"."):
+        file.write(b"b\n")
+    with pytest.raises(OSError, match=r"."):
+        file.sync()
+    file.close()
+    assert path.read_bytes() == b"a\n"
+
+
+def test_a_thread_that_hung_before_mending_mends_nothing_after_abort(path: Path, guard: Guard) -> None:
+    path.write_bytes(b"whole\ntorn")
+    file = AppendFile(str(path))
+    guard.abort()
+    with pytest.raises(OSError, match="told to stop"):
+        file.open(guard)
+    assert path.read_bytes() == b"whole\ntorn"
+    assert not path.with_name(path.name + ".torn").exists()
+
+
+KILLED = """
+import sys
+from swak.sinks.append import AppendFile
+from swak.sinks.guard import Guard
+file, n = AppendFile(sys.argv[1]), 0
+file.open(Guard())
+print(flush=True)
+while True:
+    file.write(b"".join(b"%d %s\\n" % (i, b"x" * 500) for i in range(n, n + 200)))
+    n += 200
+"""
+
+
+def test_killed_writers_leave_whole_lines_only(path: Path, guard: Guard) -> None:
+    for _ in range(5):
+        with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            deadline = time.monotonic() + DEADLINE_S
+            while path.stat().st_size < 2_000_000:
+                assert time.monotonic() < deadline
+            process.send_signal(signal.SIGKILL)
+        opened(path, guard).close()
+        assert all(len(line.split(b" ")[-1]) == 500 for line in path.read_bytes().splitlines())
+        path.unlink()

@@ -1,0 +1,75 @@
+"""The generated pages."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from swak import Duration, Output, Size, option, stubs
+from swak.discovery import Found
+
+ROOT = Path(__file__).parent.parent
+
+
+class Sample(Output):
+    r"""Take everything.
+
+    A pattern may hold `\w`.
+
+    Example:
+        `task(in_.Counter(3), out.Sample("x"))`
+    """
+
+    path: str | list[str] = option("Where | how.")
+    wait: Duration | None = option("How long.", default="5s")
+    size: Size = option("How much.", default=10)
+    form: Literal["json", "it's"] = option("Which.", default="json")
+    token: str = option("The password.", default="hush", secret=True)
+
+
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> Found:
+    found = Found("Sample", "output", "swak", "Take everything.", Sample)
+    monkeypatch.setattr(stubs, "standard", lambda: [found])
+    return found
+
+
+def test_the_stub_is_current() -> None:
+    assert (ROOT / "swak" / "reference.pyi").read_text(encoding="utf-8") == stubs.stub_text(), "run: make reference"
+
+
+def test_the_page_of_plugins_is_current() -> None:
+    assert (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8") == stubs.docs_text(), "run: make reference"
+
+
+@pytest.mark.usefixtures("sample")
+def test_the_stub_shows_what_may_be_written_for_each_option() -> None:
+    text = stubs.stub_text()
+    ast.parse(text)
+    assert "        path: str | Sequence[str],\n" in text
+    assert '        wait: Duration | str | float | None = "5s",\n' in text
+    assert "        size: Size | str | int = 10,\n" in text
+    assert """        form: Literal["json", "it's"] = "json",\n""" in text
+
+
+@pytest.mark.usefixtures("sample")
+def test_secret_defaults_appear_nowhere() -> None:
+    assert "        token: str = ...,\n" in stubs.stub_text()
+    assert "hush" not in stubs.stub_text() + stubs.docs_text()
+
+
+@pytest.mark.usefixtures("sample")
+def test_the_page_has_docstring_example_and_options() -> None:
+    text = stubs.docs_text()
+    assert "### out.Sample\n\nTake everything.\n\nA pattern may hold `\\w`." in text
+    assert '```python\ntask(in_.Counter(3), out.Sample("x"))\n```' in text
+    assert "| `path` | str \\| list[str] | required | Where \\| how. |" in text
+
+
+def test_a_built_in_plugin_that_cannot_be_imported_stops_the_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stubs, "standard", lambda: [Found("x", "output", "swak", trouble="cannot be loaded")])
+    with pytest.raises(ImportError, match=r"out\.x cannot be loaded"):
+        stubs.stub_text()
