@@ -28,8 +28,8 @@ reference:  ## What is generated from the plugins: swak/reference.pyi and docs/p
 	$(PYTHON) -m swak.reference
 
 bench:
-	$(PYTHON) benchmarks/run.py $(BENCH)
-	$(PYTHON) benchmarks/latency.py
+	$(PYTHON) -m benchmarks.run $(BENCH)
+	$(PYTHON) -m benchmarks.latency
 
 clean:
 	rm -rf build dist .ci/venv .ci/npm .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis swak-demo

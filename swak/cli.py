@@ -8,9 +8,6 @@ from typing import NoReturn
 
 import click
 
-EXIT_CONFIG = 78
-"""sysexits.h's EX_CONFIG: what is wrong is the recipe or an option. Service managers do not try again then."""
-
 COMMANDS = {
     "up": ("swak.commands.up:up", "Run a recipe."),
     "check": ("swak.commands.check:check", "Check a recipe without starting anything."),
@@ -49,7 +46,8 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. What is wrong with a recipe is told problem by problem, with exit code 78."""
-        from swak.errors import ConfigError  # noqa: PLC0415 - `swak --help` needs none of swak
+        from swak.commands.given import EXIT_CONFIG  # noqa: PLC0415 - `swak --help` needs none of swak
+        from swak.errors import ConfigError  # noqa: PLC0415 - as above
 
         try:
             return super().invoke(ctx)

@@ -44,7 +44,7 @@ class Plugin(Pipeable):
     def __init__(self, *values: Any, **named: Any) -> None:
         """Take the options in the order of their declaration or by name; report what does not fit."""
         self.place = calling_place()
-        self.given: dict[str, Any] = {}
+        self.options_given: dict[str, Any] = {}
         self.valid = True
         problems = [Problem(f"{self.name}: {what}", mend, *self.place) for what, mend in self._bind(values, named)]
         if problems:
@@ -85,12 +85,12 @@ class Plugin(Pipeable):
             except ValueError as error:
                 if name in given or not declared.required:
                     problems.append((f'option "{name}" {error}', ""))
-        self.given = given
+        self.options_given = given
         return problems
 
     def fresh(self) -> Self:
         """Return an unopened plugin with the same options."""
-        made = type(self)(**self.given)
+        made = type(self)(**self.options_given)
         made.place = self.place
         return made
 

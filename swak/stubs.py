@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 import types
 import typing
@@ -37,13 +38,13 @@ def stub_text() -> str:
     found = _sound()
     classes = {side: _namespace(side, [one for one in found if one.kind in kinds]) for side, kinds in SIDES.items()}
     body = "\n".join(classes.values()) + "\nin_: _Inputs\nout: _Outputs\n"
-    parts = [_HEAD, "from collections.abc import Callable" + (", Sequence" if "Sequence[" in body else "")]
-    from_typing = [name for name in ("Any", "Literal") if f"{name}[" in body or f": {name}" in body]
-    parts += [f"from typing import {', '.join(from_typing)}"] if from_typing else []
-    parts += [""]
-    parts += [f"import {home}" for home in sorted({one.plugin.__module__ for one in found if one.plugin})]
-    options = [name for name in ("Duration", "Size") if f"{name} |" in body]
-    parts += [f"from swak.options import {', '.join(options)}"] if options else []
+    used = " ".join(_source(option.type) for one in found if one.plugin for option in one.plugin.options.values())
+    homes = {"typing": ("Any", "Literal"), "swak.options": ("Duration", "Size")}
+    named = {home: [name for name in names if re.search(rf"\b{name}\b", used)] for home, names in homes.items()}
+    parts = [_HEAD, "from collections.abc import Callable" + (", Sequence" if "Sequence[" in used else "")]
+    parts += [f"from typing import {', '.join(named['typing'])}"] if named["typing"] else []
+    parts += ["", *(f"import {home}" for home in sorted({one.plugin.__module__ for one in found if one.plugin}))]
+    parts += [f"from swak.options import {', '.join(named['swak.options'])}"] if named["swak.options"] else []
     return "\n".join([*parts, "from swak.plugin import Buffer, Filter, Input, Output", "", body])
 
 

@@ -27,6 +27,7 @@ class Sample(Output):
     wait: Duration | None = option("How long.", default="5s")
     size: Size = option("How much.", default=10)
     form: Literal["json", "it's"] = option("Which.", default="json")
+    seen: list[object] = option("Anything.", default=())
     token: str = option("The password.", default="hush", secret=True)
 
 
@@ -52,6 +53,8 @@ def test_the_stub_shows_what_may_be_written_for_each_option() -> None:
     assert "        path: str | Sequence[str],\n" in text
     assert '        wait: Duration | str | float | None = "5s",\n' in text
     assert "        size: Size | str | int = 10,\n" in text
+    assert "        seen: Sequence[Any] = ...,\n" in text
+    assert "from typing import Any, Literal\n" in text
     assert """        form: Literal["json", "it's"] = "json",\n""" in text
 
 

@@ -9,10 +9,12 @@ class Actor(pykka.ThreadingActor):
     """A pykka actor whose loop is our own: pykka's loses envelopes at teardown and stops everybody on SystemExit."""
 
     use_daemon_thread = True
+    entered = False
 
     def enter(self) -> None:
         """Register with pykka and begin."""
         pykka.ActorRegistry.register(self.actor_ref)
+        self.entered = True
         try:
             self._start_actor_loop()
         except BaseException:

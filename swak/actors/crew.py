@@ -24,7 +24,7 @@ from swak.stats import InputReceipt
 if TYPE_CHECKING:
     from swak.actors.running import Settings
     from swak.actors.seat import Seat
-    from swak.checkpoint import Checkpoint
+    from swak.checkpoint import Checkpoint, Positions
     from swak.topology.graph import FlowGraph, Topology
 
 log = get("swak.supervisor")
@@ -53,6 +53,8 @@ class Flow:
         self.intensity = intensity
         self.failed = False
         self.resume_at: float | None = None
+        self.loaded: Positions = {}
+        """What the checkpoint held at the start: positions of inputs that this run does not have are kept."""
         self.saved: object = None
 
     @property
@@ -104,7 +106,9 @@ class Crew:
         saved = checkpoint.load() if checkpoint is not None else {}
         posts[graph.input.name].sources = Sources(saved.get(plugin.identity))
         intensity = Intensity(self.settings.deaths_max, self.settings.window_s)
-        return Flow(graph, list(posts.values()), checkpoint, intensity)
+        flow = Flow(graph, list(posts.values()), checkpoint, intensity)
+        flow.loaded = saved
+        return flow
 
     # Manning posts
 
@@ -194,7 +198,7 @@ class Crew:
             if positions == flow.saved:
                 continue
             try:
-                flow.checkpoint.save({plugin.identity: positions})
+                flow.checkpoint.save({**flow.loaded, plugin.identity: positions})
             except OSError as error:
                 log.error(
                     "checkpoint cannot be written; a restart now would replay more", flow=flow.name, error=str(error)

@@ -10,7 +10,7 @@ from swak.actors.actor import Actor
 from swak.actors.messages import Control, Died, Letter, Over, Shown, Sign
 from swak.deadletters import DeadLetter
 from swak.errors import SeatError
-from swak.log import get
+from swak.log import WHERE, get
 from swak.plugin import DeadEvent
 from swak.stats import Tally
 
@@ -88,6 +88,7 @@ class Seat(Actor):
             self.mailbox.bell()
 
     def _actor_loop(self) -> None:
+        WHERE.set({"stage": self.post.name})
         try:
             while not self.lease.over:
                 shown = self.mailbox.get(self.lease, self.due_at())

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from swak.cli import EXIT_CONFIG
 from swak.errors import Problem
 from swak.options import Duration
 
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from swak.recipe import Recipe
+
+EXIT_CONFIG = 78
+"""sysexits.h's EX_CONFIG: what is wrong is the recipe or an option. Service managers do not try again then."""
 
 TEXT = "<-e>"
 """What problems in a recipe that was given by -e name as its file."""

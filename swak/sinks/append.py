@@ -68,16 +68,18 @@ class AppendFile:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(EINVAL, "not a regular file any more", self.path)
         identity = (status.st_dev, status.st_ino)
-        if self.pending_bytes and (identity != self.identity or status.st_size < self.size_bytes):
+        changed = identity != self.identity or status.st_size < self.size_bytes
+        if self.pending_bytes and changed and not self.lost:
             self.lost = "the file was replaced before it was synced; what was in it is written again"
         self.identity = identity
         self._new = status.st_size == 0
-        alone = _lock(fd, exclusive=True)
+        self._share()
         self._pay()
-        if alone:
-            self._cut_torn_line(guard)
-        if not _lock(fd, exclusive=False):
-            raise BlockingIOError(EAGAIN, "another writer is just mending its end", self.path)
+        self._newline_first = False
+        if self._is_torn():
+            if _lock(fd, exclusive=True) and self._is_torn():
+                self._cut_torn_line(guard)
+            self._share()
         self.size_bytes = os.fstat(fd).st_size
 
     def close(self) -> None:
@@ -197,12 +199,18 @@ class AppendFile:
             guard.close(fd)
         self.open(guard)
 
+    def _share(self) -> None:
+        """Tell other writers that we are here. OSError while one of them mends the end."""
+        if not _lock(self._fd, exclusive=False):
+            raise BlockingIOError(EAGAIN, "another writer is just mending its end", self.path)
+
+    def _is_torn(self) -> bool:
+        size_bytes = os.fstat(self._fd).st_size
+        return size_bytes > 0 and _read_at(self._fd, 1, size_bytes - 1) != b"\n"
+
     def _cut_torn_line(self, guard: Guard) -> None:
         """Move the bytes after the last line feed to `<path>.torn`: a process was killed while it wrote them."""
         size_bytes = os.fstat(self._fd).st_size
-        self._newline_first = False
-        if not size_bytes or _read_at(self._fd, 1, size_bytes - 1) == b"\n":
-            return
         keep_bytes = self._last_line_end(size_bytes)
         moved = keep_bytes is not None
         if keep_bytes is not None:

@@ -207,12 +207,23 @@ def find_unseen(path: str, known: Mapping[str, Mark], followed: Collection[str],
     return sorted(unseen.values(), key=lambda one: one.status.st_mtime_ns)
 
 
-def vanished(directory: str, sources: Collection[str]) -> set[str]:
-    """Return the sources whose inode has no name in the directory any more. OSError when it cannot be listed."""
-    there = {entry.inode() for entry in _entries(directory)}
-    if not there:
+def vanished(directory: str, known: Mapping[str, Mark]) -> set[str]:
+    """Return the sources that have no name in the directory any more. OSError when it cannot be listed."""
+    entries = _entries(directory)
+    if not entries:
         return set()  # perhaps the bare mount point of a disk that comes later
-    return {source for source in sources if inode_of(source) not in there}
+    inodes = {inode_of(source) for source in known}
+    there: set[str] = set()
+    for entry in entries:
+        if entry.inode() in inodes:
+            try:
+                opened = open_file(entry.path, known)
+            except OSError:  # unreadable is not gone
+                there.update(source for source in known if inode_of(source) == entry.inode())
+                continue
+            there.add(opened.source)
+            os.close(opened.fd)
+    return set(known) - there
 
 
 def close_all(opened: Collection[Opened] | Iterator[Opened]) -> None:

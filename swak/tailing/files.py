@@ -166,7 +166,9 @@ class Files:
         try:
             key = key_of(os.stat(lineage.path))
             named.add(key)
-            if key not in self._open and now >= lineage.retry_at:
+            if key not in self._open:
+                if now < lineage.retry_at:
+                    return
                 lineage.at_end |= skip
                 named.update(self._take_up(lineage, now))
             self._note(lineage, "")
@@ -249,12 +251,12 @@ class Files:
         """Compare everything, as notices may be lost, and find out which old files are no longer there."""
         self._sweep_at = now + SWEEP_S
         self._turns.sweep()
-        by_directory: defaultdict[str, list[str]] = defaultdict(list)
+        by_directory: defaultdict[str, dict[str, Mark]] = defaultdict(dict)
         for source, mark in self._known.items():
-            by_directory[os.path.dirname(path_from(mark.path))].append(source)
-        for directory, sources in by_directory.items():
+            by_directory[os.path.dirname(path_from(mark.path))][source] = mark
+        for directory, known in by_directory.items():
             try:
-                gone = vanished(directory, sources)
+                gone = vanished(directory, known)
             except OSError as error:
                 log.debug("cannot look for old files", directory=path_text(directory), error=str(error))
                 continue

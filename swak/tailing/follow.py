@@ -22,14 +22,35 @@ class Limits(NamedTuple):
     block_bytes: int = BLOCK_BYTES
 
 
+TELL_NS = 10_000_000_000
+"""Lines that are cut are told at most that often, with their number so far: a line of log for each would cost more
+than reading it."""
+
+
 class Cuts:
     """What was left out of lines that were too long."""
 
-    __slots__ = ("lines", "size_bytes")
+    __slots__ = ("_tell_at_ns", "lines", "size_bytes")
 
     def __init__(self) -> None:
         self.lines = 0
         self.size_bytes = 0
+        self._tell_at_ns = 0
+
+    def note(self, size_bytes: int, path: str, limit_bytes: int, now_ns: int) -> None:
+        """Count a line that was cut; tell of it unless one was told of a moment ago."""
+        self.lines += 1
+        self.size_bytes += size_bytes
+        if now_ns >= self._tell_at_ns:
+            self._tell_at_ns = now_ns + TELL_NS
+            log.warning(
+                "a line is too long and was cut",
+                path=path_text(path),
+                cut_bytes=size_bytes,
+                limit_bytes=limit_bytes,
+                lines_cut=self.lines,
+                bytes_cut=self.size_bytes,
+            )
 
 
 class Follower:
@@ -50,7 +71,9 @@ class Follower:
         self.behind = False
         """Whether the last `read` knew of more bytes: call it again at once."""
         self.drained = False
-        """Whether the last `read` found nothing new."""
+        """Whether the last `read` left nothing unread but a half line."""
+        self.grew = False
+        """Whether the last `read` found new bytes."""
         self._limits = limits
         self._cuts = cuts
         self._now_ns = now_ns
@@ -126,12 +149,14 @@ class Follower:
         self._suspect = False
         if size < self._scanned:
             self._scanned = self.offset  # the half line was taken back
-        self.drained = size == self._scanned
         self.behind = False
+        self.drained = size == self._scanned
+        self.grew = not self.drained
         if self.drained:
             return self._take_rest() if self._ending and self.half_bytes else None
         before = self._scanned
         lines = self._scan(size)
+        self.drained = self._scanned == size
         self.behind = before != self._scanned < size  # no step forward: cut off meanwhile, or a file system that lies
         return lines
 
@@ -231,12 +256,4 @@ class Follower:
         self._owes_line_end = self._ending = False
 
     def _note_cut(self, size_bytes: int) -> None:
-        self._cuts.lines += 1
-        self._cuts.size_bytes += size_bytes
-        log.bind(path=path_text(self.path)).warning(
-            "a line is too long and was cut",
-            cut_bytes=size_bytes,
-            limit_bytes=self._limits.line_bytes,
-            near_offset=self.offset,
-            lines_cut=self._cuts.lines,
-        )
+        self._cuts.note(size_bytes, self.path, self._limits.line_bytes, self._now_ns())

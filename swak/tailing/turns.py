@@ -159,10 +159,9 @@ class Turns:
         if generation.trouble:
             log.info("file can be read again", path=path_text(follower.path), source=follower.source)
             generation.trouble = ""
-        if data is None and follower.drained:
-            return None
-        generation.changed_at = now
-        generation.empty_ticks = 0
+        if follower.grew:
+            generation.changed_at = now
+            generation.empty_ticks = 0
         self.busy |= follower.behind
         return None if data is None else Taken(data, follower.source, follower.mark())
 

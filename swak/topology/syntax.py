@@ -105,7 +105,7 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
     """Yield tokens up to where the text stops being Python: the parser stops there, or before, as well."""
     try:
         yield from tokenize.generate_tokens(io.StringIO(text).readline)
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, ValueError):
         return
 
 

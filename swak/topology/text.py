@@ -99,7 +99,7 @@ def _run(flow: FlowGraph, stage: Stage, joins: set[str], strokes: _Strokes, lead
     `lead` is what stands before the first line, and before those of the branches.
     """
     first, indent = lead
-    line = first + _label(stage, joins)
+    line = first + _label(stage, joins) + (_start(stage) if stage.name in joins else "")
     branches = _branches(stage)
     while len(branches) == 1 and not branches[0][0]:
         stage = flow.stage(branches[0][1])
@@ -116,8 +116,11 @@ def _run(flow: FlowGraph, stage: Stage, joins: set[str], strokes: _Strokes, lead
 
 
 def _label(stage: Stage, joins: set[str]) -> str:
-    start = f" (start: {stage.start})" if stage.kind == "failover" and stage.start != 0 else ""
-    return f"[{stage.name}]{start}" if stage.name in joins else stage.name + start
+    return f"[{stage.name}]" if stage.name in joins else stage.name + _start(stage)
+
+
+def _start(stage: Stage) -> str:
+    return f" (start: {stage.start})" if stage.kind == "failover" and stage.start != 0 else ""
 
 
 def _mermaid(text: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from swak.discovery import builtin
 from swak.plugin import Plugin
 from swak.recipe import Chain, Failover, Flow, Place
 from swak.topology.findings import Report, is_stand_in, no_stage, place_of, title, with_article
@@ -173,7 +174,8 @@ class Wiring:
         blocking = [head for head in heads if not getattr(head.plugin, "decouples", False)]
         if len(heads) > 1 and blocking:
             what = f"a full branch stops the others: {', '.join(head.name for head in blocking)}"
-            self.report.warn(what, "out.DiskBuffer(...) at its head lets the others run on", place)
+            mend = "out.DiskBuffer(...) at its head lets the others run on" if builtin("out", "DiskBuffer") else ""
+            self.report.warn(what, mend, place)
         return closing
 
     def _failover(self, part: Failover, ends: list[_End]) -> list[_End]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from swak.event import Block, Dicts, Rows
+from swak.event import Block, Dicts, Record, Rows
 from swak.formats.lines import json_lines, raw_lines
 
 
@@ -40,7 +40,7 @@ def test_surrogates_in_rows_do_not_stop_them() -> None:
 
 
 @pytest.mark.parametrize("record", [{"a": object()}, {None: 1}, {(1, 2): 1}])
-def test_what_json_cannot_carry_is_a_type_error(record: dict[str, object]) -> None:
+def test_what_json_cannot_carry_is_a_type_error(record: Record) -> None:
     with pytest.raises(TypeError):
         json_lines(Dicts([{"ok": 1}, record], [0, 0]))
 
@@ -54,5 +54,11 @@ def test_a_block_without_its_last_line_end_gets_one() -> None:
 
 
 def test_raw_records_show_their_message_or_else_json() -> None:
-    records = [{"message": "hi"}, {"a": 1}, {"message": 7}, {"message": b"\xff"}, {"message": "caf\udce9"}]
+    records: list[Record] = [
+        {"message": "hi"},
+        {"a": 1},
+        {"message": 7},
+        {"message": b"\xff"},
+        {"message": "caf\udce9"},
+    ]
     assert raw_lines(Dicts(records, [0] * 5)) == b'hi\n{"a":1}\n{"message":7}\n\xff\ncaf\xe9\n'

@@ -4,21 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from swak.event import Block, Body, Dicts
+from swak.event import Block, Body, Dicts, Record
 from swak.formats.logstash import event_json, event_rubydebug, plain_lines
 
 SEEN_NS = 1_414_767_730_201_999_999
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def body(*records: dict[str, object]) -> Body:
+def body(*records: Record) -> Body:
     return Dicts(list(records), [SEEN_NS] * len(records))
 
 
 def mixed() -> Body:
     return body(
         {"message": "hello world"},
-        {"message": 'say "hi"\tand #{go}', "level": "warn", "size": 12.5, "tags": ["a", {"b": None}], "geo": {"lat": 1}},
+        {
+            "message": 'say "hi"\tand #{go}',
+            "level": "warn",
+            "size": 12.5,
+            "tags": ["a", {"b": None}],
+            "geo": {"lat": 1},
+        },
         {"no": "message", "host": "web1", "empty": [], "none": None, "yes": True},
         {"message": "two\nlines", "@timestamp": "2020-01-01T00:00:00.000Z", "한글": "값"},
     )
@@ -62,7 +68,7 @@ def test_json_keeps_what_the_record_says_about_itself() -> None:
 
 
 def test_the_record_stays_as_it_was() -> None:
-    record: dict[str, object] = {"message": "m"}
+    record = {"message": "m"}
     event_json(body(record), "box")
     assert record == {"message": "m"}
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -192,10 +193,8 @@ def test_a_compression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.binary(max_size=200))
 def test_noise_is_a_protocol_error_or_nothing(data: bytes) -> None:
-    try:
+    with suppress(ProtocolError):
         received(data)
-    except ProtocolError as error:
-        assert str(error)
 
 
 VALUES = st.recursive(

@@ -34,7 +34,9 @@ class Store:
         self.chunks = 0
 
     def add(self, tag: str, entries: list[Any]) -> int:
-        lines = [json.dumps({"tag": tag, "time_ns": time_ns(time), "record": shown(record)}) for time, record in entries]
+        lines = [
+            json.dumps({"tag": tag, "time_ns": time_ns(time), "record": shown(record)}) for time, record in entries
+        ]
         with self._lock:
             os.write(self._fd, "".join(f"{line}\n" for line in lines).encode())
             os.fsync(self._fd)

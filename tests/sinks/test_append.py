@@ -190,7 +190,7 @@ def fail_cutting(file: AppendFile, monkeypatch: pytest.MonkeyPatch, path: Path) 
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patched, size_limit(path.stat().st_size + 4):
-        patched.setattr(append.os, "ftruncate", failing)
+        patched.setattr(os, "ftruncate", failing)
         with pytest.raises(OSError, match="File too large"):
             file.write(b"second\n")
 
@@ -211,7 +211,7 @@ def test_an_append_only_file_gets_a_line_of_its_own(path: Path, guard: Guard, mo
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     path.write_bytes(b"whole\ntorn")
-    monkeypatch.setattr(append.os, "ftruncate", refusing)
+    monkeypatch.setattr(os, "ftruncate", refusing)
     opened(path, guard).write(b"next\n")
     assert path.read_bytes() == b"whole\ntorn\nnext\n"
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +12,12 @@ from swak.sinks.guard import WAKE, Guard, allow_waking, wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DEADLINE_S = 20.0
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def guard() -> Iterator[Guard]:
 @pytest.fixture
 def wakeable() -> Iterator[None]:
     assert WAKE is not None
-    before = signal.getsignal(WAKE)
+    before = signal.signal(WAKE, signal.SIG_DFL)
     assert allow_waking()
     yield
     signal.signal(WAKE, before)
@@ -75,13 +79,13 @@ def test_a_closed_descriptor_is_nobody_s_any_more(guard: Guard, tmp_path: Path) 
 
 
 def test_release_closes_everything_and_may_be_repeated(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     guard = Guard()
     guard.take(opened(tmp_path / "file"))
     guard.release()
     guard.release()
     guard.abort()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.usefixtures("wakeable")
@@ -115,10 +119,16 @@ def test_abort_wakes_a_thread_that_hangs_in_a_full_pipe() -> None:
     os.close(writer)
 
 
-def test_nobody_is_woken_unless_the_process_allowed_it() -> None:
+def test_a_signal_that_the_process_uses_otherwise_is_left_alone() -> None:
     assert WAKE is not None
-    assert signal.getsignal(WAKE) is signal.SIG_DFL
-    wake(threading.get_ident())
+    seen: list[int] = []
+    before = signal.signal(WAKE, lambda number, _frame: seen.append(number))
+    try:
+        assert not allow_waking()
+        wake(threading.get_ident())
+    finally:
+        signal.signal(WAKE, before)
+    assert seen == []
 
 
 def test_only_the_main_thread_can_allow_waking() -> None:

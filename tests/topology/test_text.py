@@ -60,6 +60,12 @@ def test_a_failover_shows_order_start_and_last() -> None:
     )
 
 
+def test_the_start_of_a_failover_that_joins_branches_is_shown_where_it_is_drawn() -> None:
+    text = drawn(Numbers(), [Upper(), Upper()], failover(Keep(), Keep(), start=1))
+    assert text.count("start: 1") == 1
+    assert "\n  [Failover] (start: 1)\n" in text
+
+
 def test_a_terminal_without_line_drawing_gets_ascii() -> None:
     assert drawn(Numbers(), [Upper() | Keep(), Keep()], ascii_only=True).isascii()
 

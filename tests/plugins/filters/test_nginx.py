@@ -174,5 +174,3 @@ def test_other_fields_stay_if_wanted() -> None:
 def test_size_counts_the_line_and_what_parsing_adds() -> None:
     ((body, _),) = outcome_of(Nginx(), block_of(*[PLAIN] * 10)).parts
     assert body.size_bytes == 10 * (len(PLAIN) + 1 + 550)
-
-

@@ -18,7 +18,9 @@ def dead_of(plugin: Regex, line: str) -> str:
 
 
 def test_the_named_groups_become_the_record() -> None:
-    assert drive(Regex(LEVEL), [event({"message": "INFO all is well"})]) == [{"level": "INFO", "message": "all is well"}]
+    assert drive(Regex(LEVEL), [event({"message": "INFO all is well"})]) == [
+        {"level": "INFO", "message": "all is well"}
+    ]
 
 
 def test_a_line_of_a_block_parses_as_the_same_event_does() -> None:

@@ -100,7 +100,9 @@ def test_a_rate_that_is_none_is_named(rate: str | float) -> None:
     assert what.startswith('option "rate" ')
 
 
-@pytest.mark.parametrize(("rate", "seconds"), [("10/s", 0.1), ("5/m", 12), (4, 0.25), (0.5, 2), ("1/10s", 10), ("1 / h", 3600)])
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [("10/s", 0.1), ("5/m", 12), (4, 0.25), (0.5, 2), ("1/10s", 10), ("1 / h", 3600)]
+)
 def test_rates_are_numbers_or_text(rate: str | float, seconds: float) -> None:
     assert Counter(rate=rate).check() == []
     counter, _ = opened(Counter(rate=rate))

@@ -1,0 +1,327 @@
+"""What becomes of a batch when a plugin raises, refuses, hangs, or cannot encode a record."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from swak import Batch, Event, Filter, Refused, Retry, failover, in_, main, option, out, running, task
+from swak.actors import output as output_seat
+from tests.faults.flow import Numbers, Pass, Sink
+from tests.oracle import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swak.actors.running import Run
+    from swak.stats import StageView
+
+BAD = 13
+"""The number that the plugins below cannot take."""
+
+
+def _view(run: Run, stage: str) -> StageView:
+    return next(view for view in run.snapshot() if view.stage == stage)
+
+
+class Raises(Filter):
+    """Raises at one event."""
+
+    kind_of_error: Any = option("What to raise.")
+
+    def process(self, event: Event) -> Event:
+        if event.record["n"] == BAD:
+            raise self.kind_of_error("boom")
+        return event
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_an_event_that_a_filter_raises_at_is_a_dead_letter(error: type[BaseException]) -> None:
+    sink = Sink()
+    with running(task(Numbers(40), Raises(error), sink)) as run:
+        assert run.wait(10)
+    judge([number for number in range(40) if number != BAD], sink.arrived).assert_right()
+    assert _view(run, "Raises").tally.dead.total() == 1
+    assert run.receipt().inputs[0].delivered == 40
+
+
+class RefusesInFilter(Filter):
+    """Says that one event does not fit."""
+
+    def process(self, event: Event) -> Event:
+        if event.record["n"] == BAD:
+            raise Refused([event], "unlucky")
+        return event
+
+
+def test_an_event_that_a_filter_refuses_is_dead_with_the_filters_reason() -> None:
+    sink = Sink()
+    with running(task(Numbers(20), RefusesInFilter(), sink)) as run:
+        assert run.wait(10)
+    assert _view(run, "RefusesInFilter").tally.dead == {"unlucky": 1}
+
+
+class Scripted(Sink):
+    """Asks a script what to do with each batch, with all its copies."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.script: Callable[[list[int]], None] = lambda numbers: None
+        self.opened: list[int] = []
+
+    def fresh(self) -> Scripted:
+        made = super().fresh()
+        made.script, made.opened = self.script, self.opened
+        return made
+
+    def open(self) -> None:
+        self.opened.append(1)
+
+    def write(self, batch: Batch) -> None:
+        self.script([record["n"] for record in batch.body.records()])
+        super().write(batch)
+
+
+def test_one_event_that_an_output_cannot_take_is_found_by_halving() -> None:
+    sink = Scripted()
+
+    def script(numbers: list[int]) -> None:
+        if BAD in numbers:
+            raise TypeError("cannot encode")
+
+    sink.script = script
+    with running(task(Numbers(200, size=100), sink)) as run:
+        assert run.wait(10)
+    judge([number for number in range(200) if number != BAD], sink.arrived).assert_right()
+    assert _view(run, "Scripted").tally.dead == {"TypeError: cannot encode": 1}
+    assert run.receipt().inputs[0].delivered == 200
+
+
+def test_a_plugin_that_raises_once_gets_the_same_batch_in_a_fresh_plugin() -> None:
+    sink, failed = Scripted(), []
+
+    def script(_numbers: list[int]) -> None:
+        if not failed:
+            failed.append(1)
+            raise RuntimeError("state is spoilt")
+
+    sink.script = script
+    with running(task(Numbers(20), sink)) as run:
+        assert run.wait(10)
+    judge(range(20), sink.arrived).assert_right()
+    assert len(sink.opened) == 2
+    assert not _view(run, "Scripted").tally.dead
+
+
+def test_refused_events_go_to_the_dead_letters_and_the_rest_counts_as_written() -> None:
+    class Picky(Sink):
+        """Writes all but one, and says so."""
+
+        def write(self, batch: Batch) -> None:
+            good = [event for event in batch.events() if event.record["n"] != BAD]
+            self.arrived.extend(event.record["n"] for event in good)
+            if len(good) < batch.count:
+                bad = [event for event in batch.events() if event.record["n"] == BAD]
+                raise Refused(bad, "mapping conflict")
+
+    sink = Picky()
+    with running(task(Numbers(20), sink)) as run:
+        assert run.wait(10)
+    judge([number for number in range(20) if number != BAD], sink.arrived).assert_right()
+    assert _view(run, "Picky").tally.dead == {"mapping conflict": 1}
+
+
+def test_what_a_failover_child_refuses_goes_to_last() -> None:
+    class Picky(Sink):
+        """Refuses one number."""
+
+        def write(self, batch: Batch) -> None:
+            bad = [event for event in batch.events() if event.record["n"] == BAD]
+            self.arrived.extend(event.record["n"] for event in batch.events() if event not in bad)
+            if bad:
+                raise Refused(bad, "not here")
+
+    child, last = Picky(), Sink()
+    with running(task(Numbers(20), failover(child, last=last))) as run:
+        assert run.wait(10)
+    assert last.arrived == [BAD]
+    judge(range(20), child.arrived + last.arrived, ordered=False).assert_right()
+    assert run.receipt().inputs[0].delivered == 20
+
+
+@pytest.mark.parametrize("flow", [task, main])
+def test_an_output_that_is_down_gets_the_same_batch_until_it_is_back(flow: Callable[..., Any]) -> None:
+    sink, failures = Scripted(), []
+
+    def script(_numbers: list[int]) -> None:
+        if len(failures) < 3:
+            failures.append(1)
+            raise ConnectionRefusedError("nobody there")
+
+    sink.script = script
+    with running(flow(Numbers(20), Pass(), sink)) as run:
+        assert run.wait(20)
+    judge(range(20), sink.arrived).assert_right()
+    assert _view(run, "Scripted").restarts == 0
+
+
+def test_too_much_brings_the_same_batch_again_without_opening_anew() -> None:
+    sink, failures = Scripted(), []
+
+    def script(_numbers: list[int]) -> None:
+        if len(failures) < 3:
+            failures.append(1)
+            raise Retry("too much", after_s=0.01)
+
+    sink.script = script
+    with running(task(Numbers(20), sink)) as run:
+        assert run.wait(10)
+    judge(range(20), sink.arrived).assert_right()
+    assert len(sink.opened) == 1
+
+
+def test_memory_errors_are_tried_again_before_the_batch_is_halved() -> None:
+    sink, failures = Scripted(), []
+
+    def script(_numbers: list[int]) -> None:
+        if len(failures) < output_seat.MEMORY_TRIES:
+            failures.append(1)
+            raise MemoryError
+
+    sink.script = script
+    with running(task(Numbers(10), sink)) as run:
+        assert run.wait(10)
+    judge(range(10), sink.arrived).assert_right()
+    assert not _view(run, "Scripted").tally.dead
+
+
+def test_a_full_disk_under_the_dead_letters_stops_the_stage_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from swak.actors import seat as seat_module
+    from swak.deadletters import DeadLetters
+
+    monkeypatch.setattr(seat_module, "BURIAL_RETRY_S", 0.05)
+    append, failures = DeadLetters.append, []
+
+    def full(self: DeadLetters, letters: Any) -> None:
+        if len(failures) < 3:
+            failures.append(1)
+            raise OSError(28, "No space left on device")
+        append(self, letters)
+
+    monkeypatch.setattr(DeadLetters, "append", full)
+    sink = Sink()
+    with running(task(Numbers(20), Raises(ValueError), sink)) as run:
+        assert run.wait(10)
+    judge([number for number in range(20) if number != BAD], sink.arrived).assert_right()
+    assert _view(run, "Raises").tally.dead.total() == 1
+
+
+class Hangs(Sink):
+    """Hangs in the write of one number until it is released; whatever it writes after `abort` is a bug."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.release = threading.Event()
+        self.hung = threading.Event()
+        self.late: list[str] = []
+        self.hangs_left = [1]
+
+    def fresh(self) -> Hangs:
+        made = super().fresh()
+        made.release, made.hung, made.late, made.hangs_left = self.release, self.hung, self.late, self.hangs_left
+        return made
+
+    def open(self) -> None:
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def write(self, batch: Batch) -> None:
+        numbers = [record["n"] for record in batch.body.records()]
+        if BAD in numbers and self.hangs_left[0]:
+            self.hangs_left[0] -= 1
+            self.hung.set()
+            self.release.wait(30)
+            if self.aborted:
+                raise OSError("aborted")
+        super().write(batch)
+
+
+def test_a_hung_write_gets_a_successor_and_settles_nothing_when_it_is_released_later() -> None:
+    sink = Hangs()
+    with running(task(Numbers(100), Pass(), sink), hang_after_s=0.2) as run:
+        assert run.wait(20), run.snapshot()
+        before = list(sink.arrived)
+        sink.release.set()
+        judge(range(100), sink.arrived).assert_right()
+        assert run.receipt().inputs[0].delivered == 100
+    assert sink.arrived == before
+    assert _view(run, "Hangs").restarts == 1
+
+
+def test_a_batch_that_hangs_three_seats_goes_to_the_dead_letters() -> None:
+    sink = Hangs()
+    sink.hangs_left[0] = 3
+    with running(task(Numbers(20), sink), hang_after_s=0.1) as run:
+        assert run.wait(20), run.snapshot()
+        sink.release.set()
+    assert _view(run, "Hangs").tally.dead.total() == 5
+    judge([number for number in range(20) if number not in range(10, 15)], sink.arrived).assert_right()
+
+
+def test_a_hung_failover_child_is_skipped_by_the_next_batch() -> None:
+    first, second = Hangs(), Sink()
+    with running(task(Numbers(100), failover(first, second)), hang_after_s=0.2) as run:
+        assert run.wait(20), run.snapshot()
+        first.release.set()
+    judge(range(100), first.arrived + second.arrived, ordered=False).assert_right(duplicates_max=5)
+    assert second.arrived
+    assert run.receipt().inputs[0].delivered == 100
+
+
+def test_a_task_whose_seats_keep_dying_fails_and_goes_on_later_with_nothing_lost() -> None:
+    sink, deaths = Scripted(), []
+
+    class Sick(Scripted):
+        """Cannot be opened the first seven times."""
+
+        def open(self) -> None:
+            super().open()
+            if len(deaths) < 7:
+                deaths.append(1)
+                raise ValueError("a programming error")
+
+    sick = Sick()
+    del sink
+    healthy = Sink()
+    flows = [task(Numbers(50), sick, name="sick"), task(Numbers(50), healthy, name="well")]
+    with running(flows, deaths_max=5, pause_s=0.1) as run:
+        assert run.wait(20), run.snapshot()
+    judge(range(50), sick.arrived).assert_right()
+    judge(range(50), healthy.arrived).assert_right()
+    assert run.receipt().failed == ()
+
+
+def test_fail_fast_ends_the_run_and_names_the_task() -> None:
+    class Sick(Sink):
+        """Cannot be opened."""
+
+        def open(self) -> None:
+            raise ValueError("a programming error")
+
+    with pytest.raises(Exception, match="not everything was delivered"), running(
+        task(Numbers(50), Sick(), name="sick"), fail_fast=True
+    ) as run:
+        assert run.wait(20)
+        assert run.receipt().failed == ("sick",)
+        assert run.receipt().inputs[0].will_replay == 50
+
+
+def test_memory_input_and_output_need_ten_lines() -> None:
+    sink = out.Memory()
+    with running(task(in_.Memory(["a 1", "b 2"]), out.Regex(r"(?P<name>\w) (?P<number>\d)"), sink)):
+        pass
+    assert sink.records == [{"name": "a", "number": "1"}, {"name": "b", "number": "2"}]

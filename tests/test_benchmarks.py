@@ -1,0 +1,54 @@
+"""The benchmarks run, and they judge what was written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.house import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "wait4"), reason="counts the CPU time of a child by wait4")
+
+SAMPLE = ROOT / "recipes" / "data" / "access.log"
+
+
+def ran(*command: str) -> subprocess.CompletedProcess[str]:
+    command = (sys.executable, "-m", *command)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55, check=False)
+
+
+def test_one_short_round_prints_every_row() -> None:
+    done = ran("benchmarks.run", "--lines", "1000", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    rows = ("`cat", "W1:", "`re`", "W2:", "start", "`swak --help`")
+    assert all(any(line.startswith(f"| {row}") for line in done.stdout.splitlines()) for row in rows)
+
+
+def test_a_short_look_at_latency_prints_every_row() -> None:
+    done = ran("benchmarks.latency", "--seconds", "0.1", "--quiet", "0.1", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n| ") == 4
+
+
+@pytest.mark.parametrize("spoil", ["a record short", "a wrong record", "a record too many"])
+def test_a_wrong_output_is_noticed(spoil: str, tmp_path: Path) -> None:
+    log, out = tmp_path / "access.log", tmp_path / "out.jsonl"
+    log.write_bytes(b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[:100]))
+    recipe = f"in_.FileTailing({str(log)!r}) | out.Nginx() | out.File({str(out)!r})"
+    assert ran("swak", "up", "--once", "--ephemeral", "-e", recipe).returncode == 0
+    assert ran("benchmarks.checks", str(log), str(out)).returncode == 0
+    records = out.read_bytes().splitlines(keepends=True)
+    spoiled = {
+        "a record short": records[:-1],
+        "a wrong record": [records[0].replace(b"GET", b"PUT"), *records[1:]],
+        "a record too many": [*records, records[-1]],
+    }
+    out.write_bytes(b"".join(spoiled[spoil]))
+    assert ran("benchmarks.checks", str(log), str(out)).returncode == 1
