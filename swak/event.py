@@ -207,7 +207,7 @@ class Batch:
         return Batch(self.body.cut(start, stop), tags, ack)
 
     def pick(self, indices: list[int]) -> Batch:
-        """Return the events at `indices`, with their tags, under the same Ack. A Block has one tag and is never picked."""
+        """Return the events at `indices`, with their tags, under the same Ack. A Block, of one tag, is never picked."""
         tags = self.tag_list()
         times = self.body.times()
         chosen_times = [times[index] for index in indices]

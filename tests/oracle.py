@@ -22,7 +22,9 @@ class Verdict(NamedTuple):
         assert not self.lost, f"lost {len(self.lost)}: {self.lost[:10]}"
         assert not self.unexpected, f"unexpected {len(self.unexpected)}: {self.unexpected[:10]}"
         assert not self.reordered, f"reordered {len(self.reordered)}: {self.reordered[:10]}"
-        assert self.duplicates <= duplicates_max, f"{self.duplicates} duplicates, at most {duplicates_max} are explained"
+        assert self.duplicates <= duplicates_max, (
+            f"{self.duplicates} duplicates, at most {duplicates_max} are explained"
+        )
 
 
 def judge(sent: Iterable[int], arrived: Sequence[int], *, ordered: bool = True) -> Verdict:

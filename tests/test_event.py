@@ -206,19 +206,21 @@ def test_a_merged_batch_settles_all_that_it_was_made_of() -> None:
     assert source.settled_to == 3
 
 
+def batch_like(number: int, kind: str, tag: str, count: int) -> Batch:
+    texts = [f"{number}.{index}" for index in range(count)]
+    if kind == "block":
+        made = block_of(*texts, at_s=number)
+    elif kind == "dicts":
+        made = batch_of([event({"d": text}, at_s=number) for text in texts])
+    else:
+        made = rows_of(Row if kind == "rows" else Other, *texts)
+    return Batch(made.body, tag, made.ack)
+
+
 KINDS = some.sampled_from(["a", "b"])
 
 
 @given(some.lists(some.tuples(some.sampled_from(["block", "rows", "other", "dicts"]), KINDS, some.integers(1, 5))))
 def test_merging_changes_no_event(kinds: list[tuple[str, str, int]]) -> None:
-    batches = []
-    for number, (kind, tag, count) in enumerate(kinds):
-        texts = [f"{number}.{index}" for index in range(count)]
-        made = {
-            "block": lambda texts=texts: block_of(*texts, at_s=number),
-            "rows": lambda texts=texts: rows_of(Row, *texts),
-            "other": lambda texts=texts: rows_of(Other, *texts),
-            "dicts": lambda texts=texts: batch_of([event({"d": text}, at_s=number) for text in texts]),
-        }[kind]()
-        batches.append(Batch(made.body, tag, made.ack))
+    batches = [batch_like(number, *kind) for number, kind in enumerate(kinds)]
     assert merged_events(batches) == [one for batch in batches for one in batch.events()]

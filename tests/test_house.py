@@ -35,7 +35,7 @@ NAMED_SO = {
 
 SLEEPERS: dict[str, str] = {
     "benchmarks/writer.py": "it keeps its pace by sleeping",
-    "tests/faults/flow.py": "a plugin that hangs in time.sleep is what the attack needs",
+    "tests/actors/test_watchdog.py": "how long a process is stopped is what it tests",
 }
 """Files that may call time.sleep, and why."""
 
@@ -152,6 +152,7 @@ def swallows(path: Path, node: ast.ExceptHandler) -> bool:
 def test_nobody_sleeps() -> None:
     found = {shown(path): line for path in EVERYTHING for line in sleeps(path)}
     assert not [f"{name}:{line}" for name, line in found.items() if name not in SLEEPERS]
+    assert not [name for name in SLEEPERS if name not in found], "these do not sleep any more"
 
 
 def sleeps(path: Path) -> Iterator[int]:
@@ -249,6 +250,13 @@ def test_a_decision_note_says_what_was_weighed() -> None:
 def test_the_changelog_names_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## [{swak.__version__}]" in changelog
+
+
+def test_ci_runs_the_readmes_own_test_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.strip().removeprefix("$ ") for line in readme if "python -m pytest" in line]
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert [command for command in commands if command not in ci] == []
 
 
 def test_pykka_is_pinned_to_one_minor_version() -> None:

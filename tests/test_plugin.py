@@ -77,7 +77,7 @@ def test_a_fresh_plugin_has_the_same_options_and_place() -> None:
     made = Sample("h", names=["a"])
     again = made.fresh()
     assert again is not made
-    assert (again.host, again.names, again.options_given, again.place) == ("h", ["a"], made.given, made.place)
+    assert (again.host, again.names, again.options_given, again.place) == ("h", ["a"], made.options_given, made.place)
 
 
 def test_a_plugin_can_be_pickled() -> None:

@@ -19,6 +19,7 @@ from swak.errors import SwakError
 from swak.plugin import Input
 from swak.recipe import Chain, Recipe, as_recipe
 from swak.recipe import Flow as RecipeFlow
+from swak.sinks.guard import allow_waking
 from swak.stats import Receipt, StageView
 from swak.topology.compile import compile_recipe
 
@@ -83,6 +84,8 @@ class Run:
 
     def start(self) -> None:
         """Open the seats, outputs first."""
+        if threading.current_thread() is threading.main_thread():
+            allow_waking()  # the one thing that only the main thread may set up
         self.supervisor.enter()
         self.crew.start()
 

@@ -82,8 +82,8 @@ class Seat(Actor):
     def _start_actor_loop(self) -> None:
         if self.post.flow.kind == "task":
             thread = threading.Thread(target=self._actor_loop, name=f"swak:{self.post.name}", daemon=True)
-            self.lease.thread = thread
             thread.start()
+            self.lease.thread = thread  # after the start: a thread that is not alive counts as dead
         elif self.mailbox.bell is not None:
             self.mailbox.bell()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,8 +30,7 @@ NS = 1_000_000_000
 _ENCODER = msgspec.msgpack.Encoder()
 _EVENT_TIME = 0
 _SECONDS = struct.Struct(">II")
-_TIMESTAMPS = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
-"""How msgpack's own time begins (ext type -1), which Fluentd's receivers do not know and stumble over."""
+_Ext = msgspec.msgpack.Ext
 
 
 class ProtocolError(ValueError):
@@ -75,7 +75,20 @@ def frames(batch: Batch) -> list[Frame]:
 def event_time(time_ns: int) -> msgspec.msgpack.Ext | int:
     """Return the protocol's time: nanoseconds as far as it can (1970 to 2106), else whole seconds."""
     second, rest_ns = divmod(time_ns, NS)
-    return msgspec.msgpack.Ext(_EVENT_TIME, _SECONDS.pack(second, rest_ns)) if 0 <= second < 2**32 else second
+    return _Ext(_EVENT_TIME, _SECONDS.pack(second, rest_ns)) if 0 <= second < 2**32 else second
+
+
+def event_times(times: Sequence[int]) -> list[msgspec.msgpack.Ext | int]:
+    """Return the protocol's time for each of `times`."""
+    unique = set(times)
+    if len(unique) * 4 < len(times):
+        made = {time_ns: event_time(time_ns) for time_ns in unique}
+        return [made[time_ns] for time_ns in times]
+    pack = _SECONDS.pack
+    try:
+        return [_Ext(_EVENT_TIME, pack(*divmod(time_ns, NS))) for time_ns in times]
+    except struct.error:  # before 1970 or after 2106
+        return [event_time(time_ns) for time_ns in times]
 
 
 def _runs(tags: list[str]) -> list[tuple[str, int]]:
@@ -83,9 +96,7 @@ def _runs(tags: list[str]) -> list[tuple[str, int]]:
 
 
 def _packed(times: Sequence[int], records: Sequence[Any]) -> list[tuple[bytes, int]]:
-    stamps = {time_ns: event_time(time_ns) for time_ns in set(times)}
-    entries = [(stamps[time_ns], record) for time_ns, record in zip(times, records, strict=True)]
-    return list(_chunks(entries))
+    return list(_chunks(list(zip(event_times(times), records, strict=True))))
 
 
 def _chunks(entries: list[tuple[Any, Any]]) -> Iterator[tuple[bytes, int]]:
@@ -100,13 +111,27 @@ def _chunks(entries: list[tuple[Any, Any]]) -> Iterator[tuple[bytes, int]]:
 
 
 def _encoded(entries: list[tuple[Any, Any]]) -> bytes:
-    try:
+    with suppress(UnicodeEncodeError):  # a lone surrogate
         data = _ENCODER.encode(entries)
-    except UnicodeEncodeError:
-        data = b""
-    if data and not any(mark in data for mark in _TIMESTAMPS):
-        return data
+        if not _has_timestamp(data):
+            return data
+        # An EventTime may look like one by chance: look again, without them.
+        if not _has_timestamp(_ENCODER.encode([record for _, record in entries])):
+            return data
     return _ENCODER.encode([(stamp, plain(record)) for stamp, record in entries])
+
+
+def _has_timestamp(data: bytes) -> bool:
+    """Tell whether msgpack's own time (ext type -1) may be inside: Fluentd's receivers stumble over it.
+
+    It begins with d6 ff, d7 ff or c7 0c ff, and ff is rare: no text has it.
+    """
+    at = data.find(b"\xff", 1)
+    while at >= 0:
+        if data[at - 1] in (0xD6, 0xD7) or data[at - 2 : at] == b"\xc7\x0c":
+            return True
+        at = data.find(b"\xff", at + 1)
+    return False
 
 
 class Incoming(NamedTuple):

@@ -43,8 +43,10 @@ class AppendFile:
     mends a torn end, so that nobody cuts off what another is just writing.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, durable: bool = True) -> None:
         self.path = path
+        self.durable = durable
+        """Whether what is written counts as pending until it is synced."""
         self.identity = (0, 0)
         self.size_bytes = 0
         """Where our last write ended."""
@@ -101,7 +103,7 @@ class AppendFile:
             self._follow_path()
             self._append(data)
         self._newline_first = False
-        self.pending_bytes += len(data)
+        self.pending_bytes += len(data) if self.durable else 0
 
     def sync(self) -> None:
         """Make everything that was written safe, and look whether the file was renamed.

@@ -179,8 +179,7 @@ def find_unseen(path: str, known: Mapping[str, Mark], followed: Collection[str],
     """Open the rotated generations of `path` that nobody read yet, oldest first.
 
     They are named as the path with a suffix of rotation, are not compressed, neither in `known` nor `followed`, and
-    were changed at `since_ns` or later: when the newest generation that was read was changed last. OSError when the
-    directory cannot be listed.
+    were changed at `since_ns` or later. OSError when the directory cannot be listed.
     """
     directory, base = os.path.split(path)
     unseen: dict[str, Opened] = {}

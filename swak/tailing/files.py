@@ -5,7 +5,7 @@ from __future__ import annotations
 # ruff: noqa: PTH116, PTH120 - a Path changes spellings, and costs ten times as much
 import os
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from swak.log import get
@@ -67,6 +67,9 @@ class Files:
         self._open: dict[Key, Generation] = {}
         self._sources: dict[str, Generation] = {}
         self._gone: dict[str, None] = {}
+        self._fresh: deque[Generation] = deque()
+        """Files whose beginning is told before anything is read from them. So they are found again after a rotation
+        and a crash even when nothing of them was settled, and nothing is skipped that came after the first start."""
         self._look_at = self._sweep_at = clock.monotonic()
         self._look_cost_s = 0.0
         self._turns = Turns(clock)
@@ -88,6 +91,9 @@ class Files:
             self._sweep(now)
         if now >= self._look_at:
             self._look(now)
+        if self._fresh:
+            follower = self._fresh.popleft().follower
+            return Taken(b"", follower.source, follower.mark())
         taken = self._turns.take(now)
         steps = 0
         while taken is None and steps < _STEPS_MAX and self._progress(now):
@@ -166,6 +172,8 @@ class Files:
         try:
             key = key_of(os.stat(lineage.path))
             named.add(key)
+            if lineage.last is not None and lineage.last.key == key:
+                lineage.since_ns = time.time_ns()  # not the clock's: it is compared with times of the file system
             if key not in self._open:
                 if now < lineage.retry_at:
                     return
@@ -195,7 +203,7 @@ class Files:
         return [newest.key]
 
     def _unseen(self, lineage: Lineage, newest: str = "") -> list[Opened]:
-        since_ns = lineage.newest_change_ns()
+        since_ns = lineage.successors_since_ns()
         if since_ns is None:
             return []
         return find_unseen(lineage.path, self._known, {*self._sources, newest}, since_ns)
@@ -221,9 +229,11 @@ class Files:
             follower.skip_to_end()
         age_s = (self._clock.time_ns() - opened.status.st_mtime_ns) / 1_000_000_000
         generation = Generation(follower, opened.key, lineage, now - min(max(age_s, 0.0), 3_600.0))
-        generation.announce = opened.mark is None
+        if opened.mark is None:
+            self._fresh.append(generation)
         lineage.at_end = False
         lineage.append(generation, now)
+        lineage.since_ns = lineage.since_ns or time.time_ns()
         self._open[opened.key] = self._sources[opened.source] = generation
         self._known.pop(opened.source, None)
         self._gone.pop(opened.source, None)
@@ -273,7 +283,7 @@ class Files:
             by_path[path_from(mark.path)][source] = mark
         for path, known in by_path.items():
             lineage = self._lineages[path] = Lineage(path, globbed=path not in self._wanted.plain)
-            lineage.since_ns = max(mark.time_ns for mark in known.values())
+            lineage.since_ns = max(mark.time_ns for mark in known.values()) or None
             missing = set(known)
             try:
                 found, missing = find_known(path, known)
@@ -301,7 +311,8 @@ class Files:
             due = one.key == current or one.status.st_size != one.mark.offset or one.status.st_mtime_ns > young_ns
             (unread if due and one.key not in self._open else read).append(one)
         if found:
-            lineage.since_ns = max(one.status.st_mtime_ns for one in found)
+            changed_ns = max(one.status.st_mtime_ns for one in found)
+            lineage.since_ns = min(lineage.since_ns or changed_ns, changed_ns)
         close_all(read)
         self._follow_all(lineage, unread, current, now)
         if current is None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 LATE_MAX = 8
 """Old generations of one path that are kept for their full time; in a storm of rotations the oldest go earlier."""
 
+SLACK_NS = 2_000_000_000
+"""How much too old a successor may look: clocks of file systems go in steps, and checkpoints are a second apart."""
+
 
 class Pace(NamedTuple):
     """How patient rotation is. Everything counts in seconds without new bytes, but for `hold_s`."""
@@ -31,7 +34,6 @@ class Generation:
     """One open file and where it stands."""
 
     __slots__ = (
-        "announce",
         "changed_at",
         "empty_ticks",
         "follower",
@@ -58,9 +60,6 @@ class Generation:
         self.hot = False
         self.polled = False
         self.empty_ticks = 0
-        self.announce = False
-        """Whether to tell where it begins, before anything is read: so it is found again after a rotation and a crash
-        even when nothing of it was settled, and nothing is skipped that came after the first start."""
         self.trouble = ""
         self.retry_at = 0.0
 
@@ -101,7 +100,7 @@ class Lineage:
         self.waiting: deque[Generation] = deque()
         self.late: list[Generation] = []
         self.since_ns: int | None = None
-        """Change time of the newest generation that was closed: an unread sibling as young as this is a successor."""
+        """When the path was last known to name the newest generation, by the clock of the file system."""
         self.at_end = False
         """Whether the file that is opened next is skipped to its end."""
         self.trouble = ""
@@ -128,9 +127,16 @@ class Lineage:
             self.last.retired_at = now
         self.waiting.append(generation)
 
-    def newest_change_ns(self) -> int | None:
-        """Return when the newest generation was last changed, or None when there was none. OSError as of fstat."""
-        return os.fstat(self.last.follower.fd).st_mtime_ns if self.last is not None else self.since_ns
+    def successors_since_ns(self) -> int | None:
+        """Return the change time from which on a rotated file must be a successor; None when nothing was followed.
+
+        A successor is written after the newest generation was written (as a rule), and after that one was last seen
+        to have the path; two seconds are for coarse clocks. OSError as of fstat.
+        """
+        if self.since_ns is None:
+            return None
+        changed_ns = os.fstat(self.last.follower.fd).st_mtime_ns if self.last is not None else self.since_ns
+        return min(changed_ns, self.since_ns) - SLACK_NS
 
     def advance(self, now: float, pace: Pace) -> Steps:
         """Give the next generation its turn and part with old ones, where it is time for that."""
@@ -148,7 +154,6 @@ class Lineage:
                 self.late.remove(generation)
                 steps.over.append(generation)
         if alone is not None and self._is_orphan(alone) and self._may_go(alone, now, pace.keep_s, steps):
-            self.since_ns = self.newest_change_ns()
             self.waiting.clear()
             steps.over.append(alone)
         return steps

@@ -148,9 +148,6 @@ class Turns:
 
     def _read(self, generation: Generation, now: float) -> Taken | None:
         follower = generation.follower
-        if generation.announce:
-            generation.announce = False
-            return Taken(b"", follower.source, follower.mark())
         try:
             data = follower.read()
         except OSError as error:
@@ -181,7 +178,7 @@ class Turns:
         for generation in self._hot:
             generation.empty_ticks += 1
             tired = generation.empty_ticks > EMPTY_TICKS or self._idle_ticks > IDLE_TICKS
-            if not (tired and generation.follower.drained and not generation.announce and self._rest(generation)):
+            if not (tired and generation.follower.drained and self._rest(generation)):
                 kept.append(generation)
         self._hot = kept
 

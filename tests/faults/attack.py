@@ -7,7 +7,7 @@ import linecache
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import swak.actors
 
@@ -22,7 +22,12 @@ SHELL = ("running.py",)
 SPARED = ("with ", "finally")
 """A line event on a `with` comes a second time when the block is left, before the lock is free: no real exception can
 arrive there, since the interpreter looks for one only after the call that frees it."""
-KINDS: tuple[Callable[[], BaseException], ...] = (SystemExit, KeyboardInterrupt, MemoryError, lambda: RuntimeError("shot"))
+KINDS: tuple[Callable[[], BaseException], ...] = (
+    SystemExit,
+    KeyboardInterrupt,
+    MemoryError,
+    lambda: RuntimeError("shot"),
+)
 
 
 class LineShot:
@@ -36,7 +41,7 @@ class LineShot:
         self._outside = {"Seat.die", "Seat.leave", "Actor.retire", "MainLoop.run", "MainLoop._step"}
         self.fired = ""
 
-    def __enter__(self) -> LineShot:
+    def __enter__(self) -> Self:
         threading.settrace(self._on_call)
         return self
 

@@ -68,7 +68,7 @@ class Scripted(Sink):
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
-        self.script: Callable[[list[int]], None] = lambda numbers: None
+        self.script: Callable[[list[int]], None] = lambda _numbers: None
         self.opened: list[int] = []
 
     def fresh(self) -> Scripted:
@@ -312,9 +312,10 @@ def test_fail_fast_ends_the_run_and_names_the_task() -> None:
         def open(self) -> None:
             raise ValueError("a programming error")
 
-    with pytest.raises(Exception, match="not everything was delivered"), running(
-        task(Numbers(50), Sick(), name="sick"), fail_fast=True
-    ) as run:
+    with (
+        pytest.raises(Exception, match="not everything was delivered"),
+        running(task(Numbers(50), Sick(), name="sick"), fail_fast=True) as run,
+    ):
         assert run.wait(20)
         assert run.receipt().failed == ("sick",)
         assert run.receipt().inputs[0].will_replay == 50

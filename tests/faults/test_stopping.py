@@ -19,7 +19,7 @@ class Down(Sink):
     """Refuses every connection."""
 
     def write(self, batch: Batch) -> None:
-        raise ConnectionRefusedError("nobody there")
+        raise ConnectionRefusedError(f"nobody takes {batch.count} events")
 
 
 class Gate(Sink):

@@ -105,6 +105,17 @@ def test_bytes_that_look_like_a_time_stay_bytes() -> None:
     assert records_of(frames(batch_of([event(record)]))) == [record]
 
 
+def test_an_event_time_that_looks_like_a_date_changes_nothing() -> None:
+    batch = batch_of([event({"at": 1}).replace(time_ns=5 * NS + 0x0000D7FF)])
+    assert records_of(frames(batch)) == [{"at": 1}]
+
+
+def test_the_times_of_many_events_are_their_own() -> None:
+    times = [n * NS // 4 for n in range(100)] * 8 + [-1]
+    batch = batch_of([event({}).replace(time_ns=time_ns) for time_ns in times])
+    assert received(frames(batch)[0].packed("id"))[0].times == [*times[:-1], -NS]
+
+
 @pytest.mark.parametrize("value", [10**30, -(2**63) - 1, object(), {(1, 2): 3}.keys(), 1j])
 def test_what_msgpack_cannot_carry_raises(value: object) -> None:
     with pytest.raises((TypeError, OverflowError)):

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from swak.plugins.inputs.file_tailing import FileTailing
 from tests.tailing.tails import Tail, age, append, rotate, told
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_after_a_restart_the_rest_of_a_rotated_file_comes_first(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Nginx(PatternFilter):
         `task(in_.FileTailing("/var/log/nginx/access.log"), out.Nginx(), out.Stdout())`
     """
 
-    format: Literal["combined", "common"] = option("nginx's log_format.", default="combined")
+    format: Literal["combined", "common"] = option("Which log_format nginx writes.", default="combined")
     field: str = option("Record field that holds the line.", default="message")
     keep: bool = option("Whether the event's other fields stay, too.", default=False)
 

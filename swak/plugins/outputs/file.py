@@ -102,7 +102,7 @@ class File(Output):
             return False
         if not isinstance(old._sink, AppendFile):  # noqa: SLF001 - of our own class
             return True  # nothing is ever pending in a stream
-        self._sink = AppendFile(self.path)
+        self._sink = AppendFile(self.path, durable=self.fsync is not None)
         if not self._sink.inherit(old._sink):  # noqa: SLF001 - of our own class
             return False
         self._pending_since = old._pending_since  # noqa: SLF001 - of our own class
@@ -129,7 +129,7 @@ class File(Output):
             self._sink.open(self.path, guard)
         else:
             if not isinstance(self._sink, AppendFile):
-                self._sink = AppendFile(self.path)
+                self._sink = AppendFile(self.path, durable=self.fsync is not None)
             self._sink.open(guard)
 
     def _now_pending(self) -> type[Pending]:

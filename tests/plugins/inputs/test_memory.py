@@ -3,13 +3,16 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from swak.errors import EndOfInput
-from swak.event import Chunk, Event
 from swak.plugins.inputs.memory import Memory
 from swak.testing import FakeClock, event
+
+if TYPE_CHECKING:
+    from swak.event import Chunk, Event
 
 
 def read(plugin: Memory) -> Chunk:
@@ -129,10 +132,12 @@ def test_feeding_after_the_end_is_an_error(follow: bool) -> None:
 
 def test_many_feeders_lose_nothing_and_keep_their_own_order() -> None:
     plugin = Memory(follow=True)
-    feeders = [
-        threading.Thread(target=lambda name=name: [plugin.feed({name: number}) for number in range(500)])  # type: ignore[misc]
-        for name in "abc"
-    ]
+
+    def feed(name: str) -> None:
+        for number in range(500):
+            plugin.feed({name: number})
+
+    feeders = [threading.Thread(target=feed, args=(name,)) for name in "abc"]
     for feeder in feeders:
         feeder.start()
     seen: list[dict[str, object]] = []

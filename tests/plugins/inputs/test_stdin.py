@@ -171,7 +171,12 @@ def test_interrupting_is_harmless_at_any_time(pipe: Piped) -> None:
 def test_blocks_are_cut_at_a_line_end(pipe: Piped) -> None:
     stdin = pipe.open()
     text = b"x" * 99 + b"\n"
-    writer = threading.Thread(target=lambda: [pipe.write(text * 50) for _ in range(100)])
+
+    def write() -> None:
+        for _ in range(100):
+            pipe.write(text * 50)
+
+    writer = threading.Thread(target=write)
     writer.start()
     size_bytes = 0
     while size_bytes < 5_000 * 100:

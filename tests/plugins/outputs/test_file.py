@@ -110,6 +110,16 @@ def test_without_fsync_written_is_settled(path: Path) -> None:
         assert plugin.due_at() is None
 
 
+def test_without_fsync_the_disk_is_never_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("swak.sinks.append._datasync", asked.append)
+    with opened(path, fsync=None) as plugin:
+        plugin.write(block_of("a"))
+        path.rename(path.with_suffix(".1"))
+        plugin.write(block_of("b"))
+    assert asked == []
+
+
 def test_an_empty_batch_is_settled(path: Path) -> None:
     with opened(path) as plugin:
         assert plugin.write(Batch(Dicts([], []), "web", promise(0))) is None

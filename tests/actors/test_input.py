@@ -1,0 +1,93 @@
+"""The seat of an input, turn by turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swak import EndOfInput, Event, Input, main
+from swak.actors import input as input_seat
+from swak.actors.mailbox import BATCHES_MAX
+from tests.actors.stepping import Stepping
+from tests.faults.flow import Numbers, Sink
+
+
+class Plain(Input):
+    """What an author writes first: a list of events, or None."""
+
+    def open(self) -> None:
+        self._rounds = 0
+
+    def read(self) -> list[Event] | None:
+        self._rounds += 1
+        if self._rounds == 1:
+            return [Event("a" if n % 2 else "b", n, {"n": n}) for n in range(2_500)]
+        if self._rounds == 2:
+            return None
+        raise EndOfInput
+
+
+def test_a_list_of_events_leaves_in_batches_with_their_tags() -> None:
+    sink = Sink()
+    with Stepping(main(Plain(), sink)) as flow:
+        flow.settle_down()
+        flow.clock.advance(1)
+        flow.settle_down()
+        assert sink.arrived == list(range(2_500))
+        assert flow.post("Plain").mailbox.levels()[3].batches == 1
+
+
+def test_an_input_that_had_nothing_and_did_not_wait_is_asked_again_a_little_later() -> None:
+    with Stepping(main(Plain(), Sink())) as flow:
+        flow.settle_down()
+        assert not flow.turn("Plain")
+        flow.clock.advance(input_seat.IDLE_S)
+        assert flow.turn("Plain")
+
+
+def test_an_input_reads_no_more_when_there_is_no_room() -> None:
+    with Stepping(main(Numbers(10_000), Sink())) as flow:
+        while flow.turn("Numbers"):
+            pass
+        sources = flow.post("Numbers").sources
+        assert sources is not None
+        assert sources.counts()[0] == (BATCHES_MAX + 1) * 5
+        assert flow.post("Numbers").mailbox.blocked
+
+
+def test_an_input_that_the_system_refuses_is_opened_again_and_reads_on() -> None:
+    failures = [PermissionError("no"), PermissionError("no")]
+
+    class Shy(Numbers):
+        """Cannot be opened twice."""
+
+        def open(self) -> None:
+            if failures:
+                raise failures.pop()
+
+    sink = Sink()
+    with Stepping(main(Shy(10), sink)) as flow:
+        flow.settle_down()
+        assert (sink.arrived, flow.post("Shy").state) == ([], "retrying")
+        for _ in range(3):
+            flow.clock.advance(input_seat.RETRY_S)
+            flow.settle_down()
+        assert sink.arrived == list(range(10))
+
+
+def test_sources_that_are_gone_are_forgotten_once_they_are_settled() -> None:
+    class Leaves(Numbers):
+        """Names its source as gone at the end."""
+
+        def read(self) -> Any:
+            return None if self._next >= self.count else super().read()
+
+        def gone(self) -> list[str]:
+            return [""]
+
+    with Stepping(main(Leaves(10), Sink())) as flow:
+        flow.settle_down()
+        sources = flow.post("Leaves").sources
+        assert sources is not None
+        flow.clock.advance(1)
+        flow.settle_down()
+        assert sources.settled() == {}

@@ -1,0 +1,26 @@
+"""A lease watches the calls into its plugin."""
+
+from __future__ import annotations
+
+import pytest
+
+from swak.actors.lease import Lease
+from swak.errors import Fenced
+
+
+def test_a_call_under_way_can_be_seen_from_outside() -> None:
+    lease = Lease(None)
+    assert lease.call(lambda: lease.in_plugin_since) is not None
+    assert lease.in_plugin_since is None
+
+
+def test_what_comes_back_after_the_lease_was_revoked_is_fenced() -> None:
+    lease = Lease(None)
+
+    def revoked_meanwhile() -> None:
+        lease.revoked = True
+
+    with pytest.raises(Fenced):
+        lease.call(revoked_meanwhile)
+    with pytest.raises(Fenced):
+        lease.call(lambda: None)
