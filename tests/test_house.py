@@ -35,7 +35,6 @@ NAMED_SO = {
 
 SLEEPERS: dict[str, str] = {
     "benchmarks/writer.py": "it keeps its pace by sleeping",
-    "tests/actors/test_watchdog.py": "how long a process is stopped is what it tests",
 }
 """Files that may call time.sleep, and why."""
 

@@ -15,7 +15,6 @@ def test_the_first_decision_about_an_offer_counts() -> None:
 def test_an_offer_dies_with_its_routers_lease() -> None:
     lease = Lease(None)
     offer = Offer("child", lease, has_last=False)
-    assert offer.fate is Fate.LENT
     lease.revoked = True
     assert offer.fate is Fate.WITHDRAWN
     assert offer.decide(Fate.DONE) is Fate.WITHDRAWN

@@ -46,7 +46,7 @@ class LineShot:
         return self
 
     def __exit__(self, *_: object) -> None:
-        threading.settrace(None)  # type: ignore[arg-type] # None is documented
+        threading.settrace(None)
 
     def _on_call(self, frame: FrameType, event: str, _arg: Any) -> Any:
         name = threading.current_thread().name

@@ -114,9 +114,9 @@ def test_pending_writes_come_again_after_a_death() -> None:
     number = 1
     while True:
         sink = LateSink()
-        with LineShot("/LateSink", number, KINDS[number % len(KINDS)]) as shot:
-            with running(task(Numbers(COUNT), sink), grace_s=20) as run:
-                assert run.wait(20), f"stuck after {shot.fired}: {run.snapshot()}"
+        shot = LineShot("/LateSink", number, KINDS[number % len(KINDS)])
+        with shot, running(task(Numbers(COUNT), sink), grace_s=20) as run:
+            assert run.wait(20), f"stuck after {shot.fired}: {run.snapshot()}"
         judge(range(COUNT), sink.arrived).assert_right(duplicates_max=4 * SIZE)
         assert run.receipt().inputs[0].delivered == COUNT
         if not shot.fired:
