@@ -82,8 +82,8 @@ class _Inputs:
           still comes. It is closed after 60 s without a new byte; a half line at its end is delivered.
         - **While stopped**: the old file is searched by identity in its directory and read from where it was left. Then
           come generations that were never read, oldest first: files named as the path and `.` or `-` and a number, a
-          date or `old`, `bak`, `prev`, `orig`, `save`, not compressed, and changed no earlier than the last known one.
-          Then the file at the path. A file that is not found again is named in a warning.
+          date or `old`, `bak`, `prev`, `orig`, `save`, not compressed, and not older than the last known one or than the
+          moment at which that was last read. Then the file at the path. What is not found again is named in a warning.
         - **Truncated** (shorter than what was read, or its first KiB changed): a warning, and it is read from its start.
           Lost is what was not read by then, a half line included. A file rewritten with the same first KiB that has
           outgrown its old length when it is looked at cannot be told apart.

@@ -228,7 +228,8 @@ class Files:
         elif lineage.at_end:
             follower.skip_to_end()
         age_s = (self._clock.time_ns() - opened.status.st_mtime_ns) / 1_000_000_000
-        generation = Generation(follower, opened.key, lineage, now - min(max(age_s, 0.0), 3_600.0))
+        changed_at, size_bytes = now - max(age_s, 0.0), opened.status.st_size
+        generation = Generation(follower, opened.key, lineage, changed_at=changed_at, size_bytes=size_bytes)
         if opened.mark is None:
             self._fresh.append(generation)
         lineage.at_end = False

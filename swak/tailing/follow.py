@@ -89,6 +89,11 @@ class Follower:
         """Whether the last line was handed out before its line end was written."""
 
     @property
+    def reached(self) -> int:
+        """How far the file was looked through."""
+        return self._scanned
+
+    @property
     def half_bytes(self) -> int:
         """Bytes of a line whose end is not there yet."""
         return self._scanned - self.offset

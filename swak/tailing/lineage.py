@@ -23,7 +23,7 @@ class Pace(NamedTuple):
     grace_s: float = 1.0
     """How long a rotated file must be quiet before its successor is read: its writer may not have changed over yet."""
     hold_s: float = 10.0
-    """How long after the rotation a successor waits at most for a file that is read to its end but stays busy."""
+    """How long a successor waits at most for a rotated file that is read to its end but stays busy."""
     keep_s: float = 60.0
     """How long a rotated file must be quiet before it is closed."""
     finish: bool = False
@@ -44,17 +44,23 @@ class Generation:
         "polled",
         "retired_at",
         "retry_at",
+        "seen_bytes",
         "trouble",
+        "turn_at",
     )
 
-    def __init__(self, follower: Follower, key: Key, lineage: Lineage, changed_at: float) -> None:
+    def __init__(self, follower: Follower, key: Key, lineage: Lineage, *, changed_at: float, size_bytes: int) -> None:
         self.follower = follower
         self.key = key
         self.lineage = lineage
         self.changed_at = changed_at
-        """When bytes were last seen to arrive, in monotonic seconds."""
+        """When bytes arrived last, in monotonic seconds: as the file says, and later as it was seen."""
+        self.seen_bytes = size_bytes
+        """The size up to which `changed_at` counts."""
         self.retired_at: float | None = None
         """When the path was first seen to name another file, or an earlier time by which it did."""
+        self.turn_at = changed_at
+        """When it came to be the one that is read."""
         self.named = True
         """Whether a path of the input names this file now."""
         self.hot = False
@@ -69,6 +75,12 @@ class Generation:
             return self.follower.changed()
         except OSError:
             return True
+
+    def note_growth(self, now: float) -> None:
+        """Take down that bytes were added, unless they were there when the file was opened."""
+        if self.follower.reached > self.seen_bytes:
+            self.seen_bytes = self.follower.reached
+            self.changed_at = now
 
     def unlinked(self) -> bool:
         """Tell whether the file has no name anywhere."""
@@ -125,6 +137,8 @@ class Lineage:
         """Add a newer generation."""
         if self.last is not None and self.last.retired_at is None:
             self.last.retired_at = now
+        if not self.waiting:
+            generation.turn_at = now
         self.waiting.append(generation)
 
     def successors_since_ns(self) -> int | None:
@@ -143,6 +157,7 @@ class Lineage:
         steps = Steps([], [])
         while len(self.waiting) > 1 and self._had_its_turn(self.waiting[0], now, pace, steps):
             self.late.append(self.waiting.popleft())
+            self.waiting[0].turn_at = now
             steps.stirred.append(self.waiting[0])
         alone = self.waiting[0] if len(self.waiting) == 1 else None
         if alone is not None and pace.finish and alone.follower.drained and alone.follower.half_bytes:
@@ -164,7 +179,7 @@ class Lineage:
 
     def _had_its_turn(self, head: Generation, now: float, pace: Pace, steps: Steps) -> bool:
         retired_at = head.retired_at if head.retired_at is not None else now
-        held_s = now - retired_at
+        held_s = now - max(head.turn_at, retired_at)
         if head.trouble:
             return held_s >= pace.hold_s  # it is tried again and again beside its successor
         if not _read_to_end(head, steps):
@@ -175,7 +190,8 @@ class Lineage:
 
     @staticmethod
     def _may_go(generation: Generation, now: float, quiet_s: float, steps: Steps) -> bool:
-        if generation.named or generation.trouble or now - generation.changed_at < quiet_s:
+        quiet_since = max(generation.changed_at, generation.retired_at or generation.changed_at)
+        if generation.named or generation.trouble or now - quiet_since < quiet_s:
             return False
         return _read_to_end(generation, steps) and _line_ended(generation, steps)
 

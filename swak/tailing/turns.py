@@ -157,7 +157,7 @@ class Turns:
             log.info("file can be read again", path=path_text(follower.path), source=follower.source)
             generation.trouble = ""
         if follower.grew:
-            generation.changed_at = now
+            generation.note_growth(now)
             generation.empty_ticks = 0
         self.busy |= follower.behind
         return None if data is None else Taken(data, follower.source, follower.mark())

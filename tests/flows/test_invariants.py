@@ -112,17 +112,17 @@ def test_acks_come_late(flow: Kind, late: bool, tmp_path: Path, monkeypatch: pyt
             if len([number for number in range(position) if number % 3]) > safe:
                 early.append(f"{where}: {position} is settled, {safe} events are safe")
 
-    recipe = flow(Numbers(2_500), Thirds(), Hold(), list(outputs), name="flow")
+    recipe = flow(Numbers(6_000), Thirds(), Hold(), list(outputs), name="flow")
     with running(recipe, data_dir=data_dir) as run:
         for output in outputs:
             output.look.append(look)
         assert run.wait(30), run.snapshot()
     assert not early, early[:5]
     assert len(set(positions["in memory"])) > 50
-    assert len(set(positions["on disk"])) > 5
-    assert data_dir.checkpoint("flow").load() == {"Numbers": {"": 2_500}}
+    assert len(set(positions["on disk"])) > 2  # each costs two syncs of the disk
+    assert data_dir.checkpoint("flow").load() == {"Numbers": {"": 6_000}}
     for output in outputs:
-        judge([number for number in range(2_500) if number % 3], output.arrived).assert_right()
+        judge([number for number in range(6_000) if number % 3], output.arrived).assert_right()
 
 
 @both
@@ -166,17 +166,15 @@ def test_draining_is_stopping_in_flow_order(flow: Kind) -> None:
     ends = [End(), End(), End()]
     recipe = flow(Source(10**6), Middle(), Store(), [ends[0], failover(ends[1], last=ends[2])])
     with running(recipe, grace_s=20) as run:
-        until(lambda: view_of(run, "Source").state == "blocked", run.snapshot)
+        until(lambda: [view.state for view in run.snapshot()[:3]] == ["blocked"] * 3, run.snapshot)
         run.stop()
         until(lambda: run.crew.posts[0].draining, "it is told to stop")
-        assert order == [] or set(order) == {"End"}, "whatever is full waits"
+        assert set(order) <= {"End"}, "what is full waits"
         order.clear()  # outputs that are down close and open again
         for end in ends:
             end.is_open.set()
         assert run.wait(20), run.snapshot()
-    assert order[:3] == ["Source", "Middle", "Store"] or "End" in order[:3]
-    closed = [name for name in order if name != "End"] + ["End"] * 3
-    assert closed == ["Source", "Middle", "Store", "End", "End", "End"]
+    assert [name for name in order if name != "End"] == ["Source", "Middle", "Store"]
     assert order[-3:] == ["End"] * 3
     (receipt,) = run.receipt().inputs
     assert (receipt.will_replay, receipt.lost) == (0, 0)
@@ -185,7 +183,11 @@ def test_draining_is_stopping_in_flow_order(flow: Kind) -> None:
 
 
 def unbalanced(view: StageView) -> str:
-    return "" if not view.tally.unaccounted() else f"{view.tally.unaccounted()} too many or too few: {view.tally.as_dict()}"
+    return (
+        ""
+        if not view.tally.unaccounted()
+        else f"{view.tally.unaccounted()} too many or too few: {view.tally.as_dict()}"
+    )
 
 
 @both
@@ -204,16 +206,16 @@ def test_every_event_is_accounted_for(flow: Kind) -> None:
     assert tallies["Mixed"].filtered.total() == kinds.count("dropped")
     assert tallies["Mixed"].made == kinds.count("doubled")
     assert tallies["Mixed"].dead == {"thirteen": kinds.count("refused"), "ValueError: seventeen": kinds.count("raised")}
-    assert tallies["ByTag"].dead == {"no route": kinds.count("nowhere")}
     assert all(tally.held == 0 for tally in tallies.values())
-    assert tallies["Mixed"].out == tallies["StumblingHold"].into == tallies["StumblingHold"].out
-    assert tallies["ByTag"].into == tallies["StumblingHold"].out + 7 * 0
+    repeated = tallies["StumblingHold"].into - tallies["Mixed"].out  # what the seat that died had passed on in part
+    assert 0 <= repeated <= 7 + 9
+    assert tallies["ByTag"].into == tallies["StumblingHold"].out == tallies["StumblingHold"].into
+    assert 0 <= tallies["ByTag"].dead["no route"] - kinds.count("nowhere") <= repeated
     assert tallies["ByTag"].out == tallies["LateSink"].into + tallies["Failover"].into
     assert tallies["Failover"].out == tallies["Picky"].into + tallies["Sink"].into
     passed = [number for number, kind in enumerate(kinds) if kind in {"passed", "doubled"}]
     arrived = first.arrived + second.arrived + last.arrived
-    verdict = judge(passed, arrived, ordered=False)
-    verdict.assert_right(duplicates_max=kinds.count("doubled") + 20)
+    judge(passed, arrived, ordered=False).assert_right(duplicates_max=kinds.count("doubled") + repeated)
     assert receipt.inputs[0].delivered == count
 
 

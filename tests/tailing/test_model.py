@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -61,14 +62,19 @@ class World(RuleBasedStateMachine):
             self.files.close()
         self.folder.cleanup()
 
+    def add(self, path: Path, part: bytes) -> None:
+        """Write, at the time that the reader's clock shows."""
+        append(path, part)
+        os.utime(path, ns=(self.clock.time_ns(), self.clock.time_ns()))
+
     def create(self) -> None:
-        self.path.touch()
+        self.add(self.path, b"")
         self.numbers[key_of(self.path.stat()).inode] = len(self.generations)
         self.generations.append(Generation())
 
     @rule(part=PARTS)
     def write(self, part: bytes) -> None:
-        append(self.path, part)
+        self.add(self.path, part)
         self.generations[-1].content += part
 
     @precondition(lambda self: len(self.generations) > 1 and self.clock.monotonic() < self.rotated_at + LATE_S)
@@ -77,7 +83,7 @@ class World(RuleBasedStateMachine):
         """A process that has not noticed the rotation adds to the file before."""
         late = self.generations[-2]
         late.torn |= not late.content.endswith(b"\n")
-        append(self.path.with_name("a.log.1"), b"late\n")
+        self.add(self.path.with_name("a.log.1"), b"late\n")
         late.content += b"late\n"
 
     @rule()

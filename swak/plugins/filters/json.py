@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from swak.errors import Refused
 from swak.event import EVENTS_MAX, Block, Dicts, Event
 from swak.formats.json_lines import read_object, read_objects
-from swak.formats.times import any_ns
+from swak.formats.times import TimeCache, any_ns, iso_ns
 from swak.options import option
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 
@@ -41,6 +41,9 @@ class Json(Filter):
     time_field: str | None = option("Field of the object that holds the event's time.", default=None)
     keep: bool = option("Whether the event's other fields stay, too.", default=False)
 
+    def open(self) -> None:
+        self._known_ns = TimeCache(iso_ns)
+
     def process(self, event: Event) -> Event:
         text = event.record.get(self.field)
         if not isinstance(text, str):
@@ -65,20 +68,30 @@ class Json(Filter):
         raw, lines, times = body.data.split(b"\n") if plain else [], None, body.times()
         for start in range(0, body.count, EVENTS_MAX):
             stop = min(start + EVENTS_MAX, body.count)
-            part_times = times[start:stop]
-            records = read_objects(raw[start:stop]) if self.time_field is None else None
-            if records is None:
+            read = self._read_all(raw[start:stop], times[start:stop])
+            if read is None:
                 lines = body.lines() if lines is None else lines
-                records, part_times = self._read_each(lines[start:stop], part_times, batch.tags, outcome.dead)
+                read = self._read_each(lines[start:stop], times[start:stop], batch.tags, outcome.dead)
+            records, part_times = read
             if records:
                 size_bytes = body.size_bytes * BYTES_PER_BYTE * len(records) // body.count
                 made = Dicts(records, part_times, size_bytes + RECORD_BYTES * len(records))
                 outcome.parts.append((made, batch.tags))
         return outcome
 
+    def _read_all(self, lines: list[bytes], times: Sequence[int]) -> tuple[list[Record], Sequence[int]] | None:
+        """Read good lines in one sweep; None if any is bad."""
+        records = read_objects(lines)
+        if records is None or self.time_field is None:
+            return None if records is None else (records, times)
+        try:
+            return records, [self._time_ns(record, read_ns) for record, read_ns in zip(records, times, strict=True)]
+        except ValueError:
+            return None
+
     def _read_each(
         self, lines: list[str], times: Sequence[int], tag: str, dead: list[DeadEvent]
-    ) -> tuple[list[Record], list[int]]:
+    ) -> tuple[list[Record], Sequence[int]]:
         records: list[Record] = []
         made_times: list[int] = []
         for line, read_ns in zip(lines, times, strict=True):
@@ -96,6 +109,6 @@ class Json(Filter):
         if value is None:
             return read_ns
         try:
-            return any_ns(value)
+            return self._known_ns[value] if isinstance(value, str) else any_ns(value)
         except ValueError as error:
             raise ValueError(f'field "{self.time_field}": {error}') from None
