@@ -60,7 +60,7 @@ class PluginError(SwakError):
     """A plugin broke its contract."""
 
 
-class Signal(SwakError):
+class Signal(SwakError):  # noqa: N818 - a signal, not an error
     """Base of what a plugin raises to tell its seat something."""
 
 

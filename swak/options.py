@@ -8,7 +8,7 @@ import re
 import sys
 import types
 import typing
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Duration(float):
 
     __slots__ = ()
 
-    def __new__(cls, value: str | float) -> Duration:
+    def __new__(cls, value: str | float) -> Self:
         """Read `value`; ValueError says what a duration looks like."""
         return super().__new__(
             cls, _quantity(value, _DURATION_S, "s", 'a duration such as "30s", "5M" or 1.5 (seconds)')
@@ -38,7 +38,7 @@ class Size(int):
 
     __slots__ = ()
 
-    def __new__(cls, value: str | float) -> Size:
+    def __new__(cls, value: str | float) -> Self:
         """Read `value`; ValueError says what a size looks like."""
         if isinstance(value, str):
             value = re.sub(r"(?i)(?<=[kmgt])i?b\s*$", "", value)
@@ -112,9 +112,9 @@ def option(
     at_least: float | None = None,
     secret: bool = False,
 ) -> Any:
-    """Declare an option in the body of a plugin's class, as in `field: str = option("What it is.")`.
+    """Declare an option in the body of a plugin's class; without a default it is required.
 
-    Without a default it is required.
+    Written as a field with its type: `field: str = option("What it is.")`.
     """
     return Declared(doc, default, above, at_least, secret)
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from swak.log import plain
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator
 
-    from swak.stats import InputReceipt, Receipt, StageView
+    from swak.stats import InputReceipt, Reasons, Receipt, StageView
 
 REASONS_MAX = 8
 """Reasons shown for one stage, the most frequent first: a reason may hold a text of its own for every event."""
@@ -75,8 +74,8 @@ def _row(name: str, first: int, cells: list[str], widths: list[int]) -> str:
     return "  ".join([name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
 
 
-def _reasons(what: str, counter: Counter[str]) -> Iterator[str]:
-    ordered = sorted(((reason, count) for reason, count in counter.items() if count), key=lambda one: (-one[1], one[0]))
+def _reasons(what: str, reasons: Reasons) -> Iterator[str]:
+    ordered = sorted(((reason, count) for reason, count in reasons.items() if count), key=lambda one: (-one[1], one[0]))
     for reason, count in ordered[:REASONS_MAX]:
         yield f"    {what} {count}: {_cut(reason)}"
     rest = ordered[REASONS_MAX:]

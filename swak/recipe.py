@@ -95,8 +95,11 @@ def failover(*children: Any, last: Any = None, start: Literal["ip", "random"] | 
     made = Failover(children, last, start)
     if not children:
         report([Problem("failover: no output is given", "name at least one, e.g. failover(out.Null())", *made.place)])
-    number = isinstance(start, int) and not isinstance(start, bool)
-    if not (start in ("ip", "random") or (number and 0 <= start < max(1, len(children)))):  # type: ignore[operator]
+    if isinstance(start, str):
+        known = start in ("ip", "random")
+    else:
+        known = not isinstance(start, bool) and isinstance(start, int) and 0 <= start < max(1, len(children))
+    if not known:
         mend = f'write start="ip", start="random" or an index below {len(children)}'
         report([Problem(f"failover: start={start!r} names no output", mend, *made.place)])
     return made
@@ -106,7 +109,7 @@ def as_recipe(given: Recipe | Flow | Chain | list[Flow] | tuple[Flow, ...]) -> R
     """Return `given` as a Recipe: a bare chain counts as a task."""
     if isinstance(given, Recipe):
         return given
-    flows: list[Flow | Chain] = list(given) if isinstance(given, list | tuple) else [given]
+    flows: list[Flow | Chain] = [given] if isinstance(given, Flow | Chain) else [*given]
     return Recipe(tuple(Flow("task", one.parts, None) if isinstance(one, Chain) else one for one in flows))
 
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, NamedTuple
+
+
+class Reasons(dict[str, int]):
+    """Events by reason. A Counter does the same at ten times the cost of making one, and one is made for each batch."""
+
+    def __missing__(self, reason: str) -> int:
+        return 0
+
+    def total(self) -> int:
+        """Return the sum over all reasons."""
+        return sum(self.values())
 
 
 class Tally:
@@ -19,8 +29,8 @@ class Tally:
         self.held = 0
         self.batches = 0
         self.size_bytes = 0
-        self.filtered: Counter[str] = Counter()
-        self.dead: Counter[str] = Counter()
+        self.filtered = Reasons()
+        self.dead = Reasons()
 
     def unaccounted(self) -> int:
         """Return in + made - (out + filtered + dead + merged + held): zero, or an event is lost from sight."""
@@ -29,10 +39,11 @@ class Tally:
 
     def copy(self) -> Tally:
         """Return the same figures as a value of their own."""
-        made = Tally()
-        for name in self.__slots__:
-            value = getattr(self, name)
-            setattr(made, name, value.copy() if isinstance(value, Counter) else value)
+        made = Tally.__new__(Tally)
+        made.into, made.made, made.out = self.into, self.made, self.out
+        made.merged, made.held = self.merged, self.held
+        made.batches, made.size_bytes = self.batches, self.size_bytes
+        made.filtered, made.dead = Reasons(self.filtered), Reasons(self.dead)
         return made
 
     def as_dict(self) -> dict[str, Any]:

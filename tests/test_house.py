@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 MODULE_LINES_MAX = 300
 PLUGIN_LINES_MAX = 150
 FUNCTION_LINES_MAX = 50
-CORE_LINES_MAX = 3_600
-"""Lines of code that have to be understood to change how events flow. It only ever goes down: 2,500 is the aim."""
+CORE_LINES_MAX = 3_400
+"""Lines of code that have to be understood to change how events flow. docs/decisions/0011 says why it is not 2,500."""
 
-CORE = ["ack", "event", "options", "recipe", "plugin", "holding", "checkpoint", "stats", "errors", "clock"]
+CORE = ["ack", "event", "recipe", "plugin", "checkpoint", "stats", "errors"]
 DRAWN = {"text.py"}
 """Of the topology, what draws pictures of it is no core."""
 
@@ -41,10 +41,7 @@ SLEEPERS: dict[str, str] = {
 POSIX_ONLY = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 POSIX_ONLY |= {"select.epoll", "select.kqueue", "select.poll"}
 
-UNTESTED: dict[str, str] = {
-    "swak/tailing/growth.py": "tests/tailing/test_turns.py runs it with real files",
-    "swak/tailing/identity.py": "tests/tailing/test_files.py and test_model.py run it with real files",
-}
+UNTESTED: dict[str, str] = {}
 """Modules without a test file of their own, and where their tests are."""
 
 LOADED_AT_RUN = {"swak", "msgspec", "__future__"}

@@ -99,9 +99,12 @@ def test_the_daemon_prints_requests_until_it_is_told_to_stop(tmp_path: Path) -> 
     log.write_bytes((ROOT / "recipes" / "data" / "access.log").read_bytes()[:2_000].rpartition(b"\n")[0] + b"\n")
     command = [sys.executable, str(ROOT / "recipes" / "ldaemon.py"), str(log)]
     with subprocess.Popen(command, cwd=tmp_path, env=environ(), stdout=subprocess.PIPE, text=True) as daemon:
-        assert daemon.stdout is not None
-        shown = [daemon.stdout.readline() for _ in range(log.read_bytes().count(b"\n"))]
-        daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(30) == 0
-        assert daemon.stdout.read() == ""
+        try:
+            assert daemon.stdout is not None
+            shown = [daemon.stdout.readline() for _ in range(log.read_bytes().count(b"\n"))]
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(30) == 0
+            assert daemon.stdout.read() == ""
+        finally:
+            daemon.kill()
     assert all("remote_addr" in line for line in shown)

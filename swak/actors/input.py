@@ -103,7 +103,8 @@ class InputSeat(Seat):
         outlets = list(self.post.outlets.values())
         for chunk in chunks:
             count = chunk.body.count
-            if not count:
+            if not count:  # only a position, which stands at once when all before it is settled
+                self.post.sources.register(chunk.source, chunk.position, 0, self.lease).settle()
                 continue
             ack = self.post.sources.register(chunk.source, chunk.position, count, self.lease)
             serial = ack.serial

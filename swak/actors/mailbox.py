@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from typing import TYPE_CHECKING
 
 from swak.actors.messages import Letter, Shown, Sign
 from swak.errors import Closed, Fenced
-from swak.stats import Tally
+from swak.stats import Reasons, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -349,6 +349,6 @@ class Mailbox:
             self.upstream[edge].poke()
 
 
-def _add(whole: Counter[str], part: Counter[str]) -> None:
+def _add(whole: Reasons, part: Reasons) -> None:
     for reason, count in part.items():
         whole[reason if reason in whole or len(whole) < REASONS_MAX else "other"] += count

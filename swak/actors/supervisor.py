@@ -74,7 +74,8 @@ class Supervisor(Actor):
                 except Exception:  # noqa: BLE001 - the root outlives everything; its steps may be repeated
                     log.error("supervisor step failed", trace=traceback.format_exc())
                 try:
-                    self._rounds()
+                    if not self.finished.is_set():
+                        self._rounds()
                 except Exception:  # noqa: BLE001 - the root outlives everything; its steps may be repeated
                     log.error("supervisor round failed", trace=traceback.format_exc())
         finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
+from itertools import starmap
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 PARSED_BYTES = 550
 """Resident bytes of a parsed line beyond the line itself: 734 measured for a row of 183 bytes."""
+
+ESCAPED = '\\"'
 
 
 class Schema(NamedTuple):
@@ -57,8 +61,11 @@ class PatternFilter(Filter):
     keep = False
     times: TimeCache
 
-    def choose(self, lines: Sequence[str]) -> tuple[Schema, ...]:
-        """Return the schemas to try on these lines, the likeliest first. The order must not change what comes out."""
+    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
+        """Return the schemas to try on these lines, the likeliest first. The order must not change what comes out.
+
+        `escaped`: whether a backslash before a quote may stand in them.
+        """
         raise NotImplementedError
 
     def process(self, event: Event) -> Event:
@@ -66,7 +73,7 @@ class PatternFilter(Filter):
         if not isinstance(text, str):
             found = f"holds {type(text).__name__}, not text" if self.field in event.record else "is missing"
             raise Refused([event], f'{self.name}: field "{self.field}" {found}')
-        read = self._read(text, self.choose((text,)), event.time_ns)
+        read = self._read(text, self.choose((text,), escaped=ESCAPED in text), event.time_ns)
         if isinstance(read, str):
             raise Refused([event], read)
         row, time_ns = read
@@ -82,9 +89,10 @@ class PatternFilter(Filter):
             return process_each(self, batch)
         outcome = Outcome()
         lines, read_times = body.lines(), body.times()
+        schemas = self.choose(lines, escaped=body.may_hold(ESCAPED)) if lines else ()
         for start in range(0, len(lines), EVENTS_MAX):
             part = lines[start : start + EVENTS_MAX]
-            rows, times, dead = self._parse(part, read_times[start : start + EVENTS_MAX])
+            rows, times, dead = self._parse(part, read_times[start : start + EVENTS_MAX], schemas)
             outcome.dead += [DeadEvent(Event(batch.tags, at, {"message": line}), why) for line, at, why in dead]
             if rows:
                 size_bytes = body.size_bytes * len(rows) // len(lines) + PARSED_BYTES * len(rows)
@@ -94,27 +102,31 @@ class PatternFilter(Filter):
         return outcome
 
     def _parse(
-        self, lines: list[str], read_times: Sequence[int]
+        self, lines: list[str], read_times: Sequence[int], schemas: tuple[Schema, ...]
     ) -> tuple[list[Any], list[int], list[tuple[str, int, str]]]:
         """Return rows, their times, and the lines that are dead with their time and reason.
 
-        The hot loop: the two calls that match, the row and a time from the cache are nearly all that it does.
+        When every line fits the likeliest schema, each step is one call into C for all lines: a third cheaper than a
+        loop over lines.
         """
-        schemas = self.choose(lines)
         find, groups, row, time_index = schemas[0]
-        known_ns = self.times.get
+        matches = list(map(find, lines))
+        if all(matches):
+            found = list(map(groups, matches))  # type: ignore[arg-type]  # all() has seen that none is None
+            if time_index is None:
+                return list(starmap(row, found)), list(read_times), []
+            with suppress(ValueError):  # a time that cannot be read: line by line tells which
+                times = list(map(self.times.__getitem__, map(itemgetter(time_index), found)))
+                return list(starmap(row, found)), times, []
+        return self._parse_each(lines, read_times, schemas)
+
+    def _parse_each(
+        self, lines: list[str], read_times: Sequence[int], schemas: tuple[Schema, ...]
+    ) -> tuple[list[Any], list[int], list[tuple[str, int, str]]]:
         rows: list[Any] = []
         times: list[int] = []
         dead: list[tuple[str, int, str]] = []
         for line, read_ns in zip(lines, read_times, strict=True):
-            match = find(line)
-            if match is not None:
-                found = groups(match)
-                time_ns = read_ns if time_index is None else known_ns(found[time_index])
-                if time_ns is not None:
-                    rows.append(row(*found))
-                    times.append(time_ns)
-                    continue
             read = self._read(line, schemas, read_ns)
             if isinstance(read, str):
                 dead.append((line, read_ns, read))

@@ -51,6 +51,11 @@ class Opened(NamedTuple):
         """Device and inode."""
         return key_of(self.status)
 
+    @property
+    def touched_ns(self) -> int:
+        """When the file was last written to or renamed."""
+        return max(self.status.st_mtime_ns, self.status.st_ctime_ns)
+
 
 class Wanted:
     """The paths and glob patterns of one input, made absolute; `exclude` takes away from what patterns match."""

@@ -227,7 +227,7 @@ class Files:
             follower.resume(opened.mark)
         elif lineage.at_end:
             follower.skip_to_end()
-        age_s = (self._clock.time_ns() - opened.status.st_mtime_ns) / 1_000_000_000
+        age_s = (self._clock.time_ns() - opened.touched_ns) / 1_000_000_000
         changed_at, size_bytes = now - max(age_s, 0.0), opened.status.st_size
         generation = Generation(follower, opened.key, lineage, changed_at=changed_at, size_bytes=size_bytes)
         if opened.mark is None:
@@ -309,7 +309,7 @@ class Files:
         read: list[Opened] = []
         for one in found:
             assert one.mark is not None
-            due = one.key == current or one.status.st_size != one.mark.offset or one.status.st_mtime_ns > young_ns
+            due = one.key == current or one.status.st_size != one.mark.offset or one.touched_ns > young_ns
             (unread if due and one.key not in self._open else read).append(one)
         if found:
             changed_ns = max(one.status.st_mtime_ns for one in found)

@@ -27,7 +27,7 @@ class Numbers(Input):
     def seek(self, positions: Mapping[str, Any]) -> None:
         self._next: int = positions.get("", 0)
 
-    def read(self) -> Chunk:
+    def read(self) -> Chunk | None:
         first = self._next
         if first >= self.count:
             raise EndOfInput

@@ -6,12 +6,29 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from swak import Batch, Event, Filter, Refused, option
-from tests.faults.flow import Hold, LateSink, Sink
+from swak.plugin import Pending
+from tests.faults.flow import Hold, LateSink, Numbers, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swak.plugin import Pending
+    from swak.event import Chunk
+
+
+class Gated(Numbers):
+    """Reads nothing until it is let."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.go = threading.Event()
+
+    def fresh(self) -> Self:
+        made = super().fresh()
+        made.go = self.go
+        return made
+
+    def read(self) -> Chunk | None:
+        return super().read() if self.go.is_set() else None
 
 
 class Valve(Sink):
@@ -60,8 +77,6 @@ class Notary(LateSink):
         self._waiting += [record["n"] for record in batch.body.records()]
         if self.late:
             self._pending += 1
-            from swak.plugin import Pending
-
             return Pending
         self.sync()
         return None

@@ -21,8 +21,8 @@ class WordsAndNumbers(PatternFilter):
     def open(self) -> None:
         self.times = TimeCache(int)
 
-    def choose(self, lines: Sequence[str]) -> tuple[Schema, ...]:
-        del lines
+    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
+        del lines, escaped
         return schema("Word", WORD, whole=True), schema("Number", NUMBER, whole=True, time_field="number")
 
 

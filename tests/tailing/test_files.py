@@ -202,3 +202,18 @@ def test_a_file_with_two_names_is_read_once(tmp_path: Path) -> None:
 def test_the_identity_of_the_input_is_its_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert FileTailing(["a.log", "/b/*.log"]).identity == f"{tmp_path}/a.log, /b/*.log"
+
+
+def test_a_file_that_was_renamed_just_before_a_restart_is_still_followed(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        positions = tail.positions
+    age(path, 500)
+    rotate(path)
+    append(path, b"two\n")
+    with Tail(path, positions) as again:
+        assert again.pass_time(3) == b"two\n"
+        append(path.with_name("a.log.1"), b"late\n")
+        assert again.read() == b"late\n"

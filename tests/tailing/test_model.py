@@ -46,7 +46,7 @@ class World(RuleBasedStateMachine):
         self.generations: list[Generation] = []
         self.numbers: dict[int, int] = {}
         """Generation by inode: none is deleted, so none is used twice."""
-        self.clock = FakeClock(time.time())
+        self.clock = FakeClock(time.time() - 100_000)  # never ahead of the times that the kernel sets
         self.rotated_at = 0.0
         self.files: Files | None = None
         self.marks: dict[str, Mark] = {}

@@ -59,7 +59,7 @@ class Nginx(PatternFilter):
         self._careful = careful
         self.times = TimeCache(clf_ns)
 
-    def choose(self, lines: Sequence[str]) -> tuple[Schema, ...]:
-        schemas = self._careful if '\\"' in "\n".join(lines) else self._plain
+    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
+        schemas = self._careful if escaped else self._plain
         likely = next((one for one in schemas if one.find(lines[0]) is not None), schemas[0])
         return (likely, *(one for one in schemas if one is not likely))

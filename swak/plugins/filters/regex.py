@@ -59,6 +59,6 @@ class Regex(PatternFilter):
         self._schemas = (made,)
         self.times = TimeCache(iso_ns if self.time_format is None else strptime_ns(self.time_format))
 
-    def choose(self, lines: Sequence[str]) -> tuple[Schema, ...]:
-        del lines
+    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
+        del lines, escaped
         return self._schemas

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from swak.plugin import DeadEvent
 from swak.plugins.filters.json import Json
 from swak.testing import assert_same_both_ways, block_of, drive, drive_batch, event, outcome_of
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swak.plugin import DeadEvent
 
 
 def reason(line: str | bytes, plugin: Json | None = None) -> str:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from swak.errors import ConfigError, EndOfInput
-from swak.event import Chunk
 from swak.plugins.inputs.counter import Counter
 from swak.testing import FakeClock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swak.event import Chunk
 
 
 def opened(plugin: Counter, position: int | None = None) -> tuple[Counter, FakeClock]:
