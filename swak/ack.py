@@ -246,6 +246,7 @@ class Sources:
         self._lock = threading.Lock()
         self._sources = {name: Source(name, position) for name, position in (positions or {}).items()}
         self._serial = 0
+        self._dropped = 0
 
     def __iter__(self) -> Iterator[Source]:
         return iter(list(self._sources.values()))
@@ -278,14 +279,17 @@ class Sources:
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget sources that are gone for good and wholly settled, so that checkpoints do not grow for ever."""
-        for name in names:
-            source = self._sources.get(name)
-            if source is not None and source.oldest() is None:
-                del self._sources[name]
+        with self._lock:
+            for name in names:
+                source = self._sources.get(name)
+                if source is not None and source.oldest() is None:
+                    self._dropped += source.counts()[0]
+                    del self._sources[name]
 
     def counts(self) -> tuple[int, int]:
         """Return how many events were read, and how many of them are settled."""
-        counts = [source.counts() for source in list(self._sources.values())]
+        with self._lock:
+            counts = [(self._dropped, self._dropped), *(source.counts() for source in self._sources.values())]
         return sum(read for read, _ in counts), sum(settled for _, settled in counts)
 
     def oldest(self) -> float | None:
@@ -299,7 +303,7 @@ class Sources:
         for source in self:
             while not source.leaks.empty():
                 entry = source.leaks.get()
-                if not (entry.settled or entry.forgotten):
+                if not (entry.settled or entry.forgotten or source.closed):
                     found.append(f"{source.name} up to {entry.end!r}")
         return found
 

@@ -1,13 +1,25 @@
-"""The allocator of a process that moves batches: one setting for glibc, at the start."""
+"""Memory settings of a process that moves batches, made once at its start."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt (malloc.h)."""
 _KEEP_BYTES = 256 * 1024 * 1024
+
+
+_YOUNG_MAX = 50_000
+"""Objects that may be made before the collector looks at the young ones: a batch makes thousands, none in a cycle."""
+
+
+def tune() -> None:
+    """Make the settings. For processes that are ours: they hold for the whole process."""
+    keep_freed_memory()
+    gc.freeze()  # what was imported stays, and need not be looked at again
+    gc.set_threshold(_YOUNG_MAX, 20, 100)  # measured: a tenth of the CPU of tailing and parsing
 
 
 def keep_freed_memory() -> bool:

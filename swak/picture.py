@@ -157,7 +157,7 @@ class _Column(NamedTuple):
     """Where cells differ much: the width that one would like."""
 
 
-_NAME_CELLS = 24
+_NAME_CELLS = 20
 """Names get this much, where they need it, before a further column does."""
 
 _COLUMNS = (

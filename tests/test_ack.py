@@ -258,3 +258,10 @@ def test_what_is_unsettled_when_all_closes_is_no_leak() -> None:
     del ack
     gc.collect()
     assert sources.leaks() == []
+
+
+def test_what_came_from_a_source_that_is_gone_still_counts_as_delivered() -> None:
+    sources = Sources()
+    sources.register("a", 1, 5, Lease()).settle()
+    sources.drop(["a"])
+    assert sources.counts() == (5, 5)

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pykka
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Inbox:
+    """What pykka sees of an actor's mailbox. Our own letters do not come this way."""
+
+    def __init__(self, put: Callable[[Any], None]) -> None:
+        self.put = put
+
+    def get(self) -> Any:
+        """Never called: the actor's loop is our own."""
+        raise NotImplementedError
+
+    def empty(self) -> bool:
+        """Whether pykka has something to tear down: never."""
+        return True
 
 
 class Actor(pykka.ThreadingActor):

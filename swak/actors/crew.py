@@ -55,7 +55,8 @@ class Flow:
         self.resume_at: float | None = None
         self.loaded: Positions = {}
         """What the checkpoint held at the start: positions of inputs that this run does not have are kept."""
-        self.saved: object = None
+        self.saved: object = {}
+        """The positions of this run's input that the checkpoint holds."""
 
     @property
     def name(self) -> str:
@@ -77,11 +78,6 @@ class Crew:
         self.flows = [self._flow(graph) for graph in topology.flows]
         self.posts = [post for flow in self.flows for post in flow.posts]
         self._flow_of = {post.name: flow for flow in self.flows for post in flow.posts}
-
-    @staticmethod
-    def real_monotonic() -> float:
-        """Return the time that leases stamp plugin calls with: never a test's."""
-        return time.monotonic()
 
     def flow_of(self, post: Post) -> Flow:
         """Return the flow that the post belongs to."""
@@ -107,7 +103,7 @@ class Crew:
         posts[graph.input.name].sources = Sources(saved.get(plugin.identity))
         intensity = Intensity(self.settings.deaths_max, self.settings.window_s)
         flow = Flow(graph, list(posts.values()), checkpoint, intensity)
-        flow.loaded = saved
+        flow.loaded, flow.saved = saved, saved.get(plugin.identity, {})
         return flow
 
     # Manning posts
@@ -127,13 +123,15 @@ class Crew:
             plugin.clock = self.site.clock
             old = inherit_from.plugin if inherit_from is not None else None
             if isinstance(plugin, Output) and isinstance(old, Output) and post.mailbox.has_held:
-                keep_held = plugin.inherit(old)
-        if isinstance(plugin, Input):
-            plugin.once = post.once
+                keep_held = bool(post.attempt("inherit what is pending", plugin.inherit, old))
         lease = Lease(plugin)
         post.state = "opening"
         post.lease = lease
+        if isinstance(plugin, Input) and post.once:  # after the lease: who sets `post.once` looks in the other order
+            plugin.once = True
         post.mailbox.reseat(keep_held=keep_held)
+        if post.seat is not None:
+            post.seat.retire()  # a thread that hangs, and main's loop, may never come back to do it
         kind = SEATS[post.stage.kind]
         seat = kind(post, lease)
         post.seat = seat
@@ -150,20 +148,26 @@ class Crew:
 
     def clear_away(self, post: Post, lease: Lease) -> None:
         """Abort the old plugin if its thread is in it, close it if the thread is dead, tell the root. Blocks nobody."""
+        seat = post.seat
 
         def clear() -> None:
             plugin = lease.plugin
-            try:
-                if plugin is not None and lease.in_plugin_since is not None:
-                    plugin.abort()
-                elif plugin is not None and _ended(lease.thread):
-                    plugin.close()
-            except BaseException as error:  # noqa: BLE001 - the successor must come all the same
-                log.warning("old plugin failed to let go", stage=post.name, error=repr(error))
-            finally:
-                self.site.tell_root(Ready(post, lease))
+            busy = lease.in_plugin_since is not None
+            if plugin is not None and busy:
+                post.attempt("abort", plugin.abort)
+            # main's loop never comes back to a seat that has a successor: what it did not leave by then is closed here
+            on_main = lease.thread is None and not busy
+            if plugin is not None and (_gone(lease.thread, seat, 0.1 if busy else LEAVE_S) or on_main):
+                post.attempt("close", plugin.close)
+            self.site.tell_root(Ready(post, lease))
 
         threading.Thread(target=clear, name=f"swak:clear:{post.name}", daemon=True).start()
+
+    def interrupt(self, post: Post) -> None:
+        """Let an input's `read` return at once. One that cannot must not keep the run from ending."""
+        plugin = post.lease.plugin
+        if isinstance(plugin, Input):
+            post.attempt("be interrupted", plugin.interrupt)
 
     def let_go(self) -> None:
         """End of the run: close all mailboxes, abort what hangs, wait a moment for threads to close their plugins."""
@@ -171,24 +175,26 @@ class Crew:
             post.mailbox.close()
         deadline = time.monotonic() + LEAVE_S
         for post in self.posts:
-            plugin = post.lease.plugin
-            if isinstance(plugin, Input) and not post.lease.over:
-                plugin.interrupt()
+            if not post.lease.over:
+                self.interrupt(post)
         for post in self.posts:
-            thread = post.lease.thread
-            if thread is None:
-                continue
-            grace_s = 0.1 if post.lease.in_plugin_since is not None else deadline - time.monotonic()
-            thread.join(max(0.1, grace_s))
-            if thread.is_alive() and post.lease.plugin is not None:
-                self.revoke(post, post.lease)
-                self.clear_away(post, post.lease)
-                thread.join(max(0.1, deadline - time.monotonic()))
+            lease = post.lease
+            busy = lease.in_plugin_since is not None
+            if lease.thread is None and not busy:
+                continue  # main's loop finds the mailbox closed
+            grace_s = 0.1 if busy else deadline - time.monotonic()
+            if not _gone(lease.thread, post.seat, grace_s) and lease.plugin is not None:
+                self.revoke(post, lease)
+                self.clear_away(post, lease)
+                _gone(lease.thread, post.seat, deadline - time.monotonic())
+            if post.seat is not None:
+                post.seat.retire()  # a thread that hangs, or was cut off in its last line, has not done it
 
     # Counting
 
-    def save_checkpoints(self) -> None:
-        """Write the settled positions of every flow whose positions have moved."""
+    def save_checkpoints(self) -> bool:
+        """Write the settled positions of every flow whose positions have moved. Return whether there were any."""
+        moved = False
         for flow in self.flows:
             post = flow.posts[0]
             plugin = flow.graph.input.plugin
@@ -197,14 +203,16 @@ class Crew:
             positions = post.sources.settled()
             if positions == flow.saved:
                 continue
+            moved = True
             try:
                 flow.checkpoint.save({**flow.loaded, plugin.identity: positions})
-            except OSError as error:
+            except (OSError, TypeError, ValueError) as error:  # disk full, or a position that is no JSON value
                 log.error(
                     "checkpoint cannot be written; a restart now would replay more", flow=flow.name, error=str(error)
                 )
             else:
                 flow.saved = positions
+        return moved
 
     def leaks(self) -> list[str]:
         """Name Acks that were dropped unsettled."""
@@ -231,8 +239,9 @@ class Crew:
         return receipts
 
 
-def _ended(thread: threading.Thread | None) -> bool:
-    """Wait a moment for a thread that has nothing more to do. A plugin is closed by its own thread while that lives."""
-    if thread is not None:
-        thread.join(LEAVE_S)
-    return thread is None or not thread.is_alive()
+def _gone(thread: threading.Thread | None, seat: Seat | None, patience_s: float) -> bool:
+    """Wait for a thread to end, or for main's loop to leave the seat. Return whether that has happened."""
+    if thread is None:
+        return seat is None or seat.actor_stopped.wait(max(0.1, patience_s))
+    thread.join(max(0.1, patience_s))
+    return not thread.is_alive()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from swak.actors.post import KILLERS_MAX
 from swak.actors.seat import Seat, Way
+from swak.errors import SeatError
 from swak.event import Batch
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 from swak.topology.tags import compile_pattern
@@ -38,8 +39,11 @@ class SplittingSeat(Seat):
                 for (outlet, batch), own in zip(copies, acks, strict=True)
             ]
 
+        # What a predecessor passed on before it died lies downstream under the letter's own Ack, and settles it there.
+        passed = any(outlet.mailbox.accepted(outlet.edge) == letter.serial for outlet in self.post.outlets.values())
+
         def then() -> None:
-            if not ways:
+            if not ways and not passed:
                 ack.settle()
             self.done(letter, out=out, dead=outcome.dead, filtered=outcome.filtered, made=outcome.made)
 
@@ -66,23 +70,20 @@ class FilterSeat(SplittingSeat):
         assert isinstance(plugin, Filter)
         try:
             return self.lease.call(plugin.process_batch, letter.batch, letter=letter)
-        except Exception as error:  # noqa: BLE001 - a batch that raises is done again event by event
-            self._raise_if_fenced(error)
-        except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different
-            self._raise_if_fenced(error)
+        except SeatError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever is raised, the batch is done again event by event
+            self.post.note_error(error)
         try:
             outcome = self.lease.call(process_each, plugin, letter.batch, letter=letter)
+        except SeatError:
+            raise
         except BaseException:
             letter.killers += 1
             raise
         for one in outcome.dead:
             self.post.note_error(one.reason)
         return outcome
-
-    def _raise_if_fenced(self, error: BaseException) -> None:
-        if self.lease.revoked:
-            raise error
-        self.post.note_error(error)
 
 
 class TagsSeat(SplittingSeat):

@@ -42,6 +42,7 @@ class InputSeat(Seat):
     def _open_or_retry(self) -> None:
         assert self.post.sources is not None
         if self.post.draining:
+            self.post.sources.close()  # what a predecessor died with stays unsettled: nobody reads on
             self.finish()
             return
         try:
@@ -68,7 +69,7 @@ class InputSeat(Seat):
         self.plugin.wait_s = self.longest_wait_s
         began = self.clock.monotonic()
         try:
-            read = self.lease.call(self.plugin.read)
+            read = self.lease.call(self.plugin.read) or None  # an empty list says the same
         except EndOfInput:
             self.finish()
             return

@@ -28,18 +28,20 @@ class Lease:
         self.in_hand: Letter | None = None
         self.in_plugin_since: float | None = None
         """Monotonic time at which the call that is under way began. Parked time is never in here."""
-        self.may_last_s = 0.0
+
+    def check(self) -> None:
+        """Raise Fenced when the lease was revoked."""
+        if self.revoked:
+            raise Fenced
 
     def call(self, function: Callable[..., T], *arguments: Any, letter: Letter | None = None) -> T:
         """Call into the plugin, so that a hang is seen from outside. Fenced when the lease was revoked meanwhile."""
-        if self.revoked:
-            raise Fenced
-        self.in_hand = letter
-        self.in_plugin_since = time.monotonic()
         try:
+            self.in_hand = letter
+            self.in_plugin_since = time.monotonic()
+            self.check()  # last: whoever revokes looks in the other order
             return function(*arguments)
         finally:
             self.in_plugin_since = None
             self.in_hand = None
-            if self.revoked:
-                raise Fenced
+            self.check()

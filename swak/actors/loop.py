@@ -50,8 +50,8 @@ class MainLoop:
             except BaseException:  # noqa: BLE001 - between two turns nothing is in hand: go on
                 log.error("main's loop was interrupted and goes on", trace=traceback.format_exc())
         for post in self._posts:
-            if not post.lease.over and post.seat is not None:
-                post.seat.step()  # the mailbox is closed: this closes the plugin
+            while self._step(post, busy=True):
+                pass  # the mailbox is closed: after its last control letters, the seat closes the plugin
 
     def _round(self) -> bool:
         moved = False

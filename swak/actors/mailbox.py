@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from swak.actors.messages import Letter, Shown, Sign
-from swak.errors import Closed, Fenced
+from swak.errors import Closed
 from swak.stats import Reasons, Tally
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Mailbox:
         self.blocked = False
         """Whether the seat waits for room downstream."""
         self.upstream: dict[str, Mailbox] = {}
-        self.bell: Callable[[], None] | None = None
+        self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
         self._clock = clock
         self._source = source
@@ -73,8 +73,7 @@ class Mailbox:
         """
         size_bytes = batch.size_bytes
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             if self.closed:
                 raise Closed
             if once and self._accepted.get(edge) == key:
@@ -89,19 +88,16 @@ class Mailbox:
             self._bytes += size_bytes
             self._accepted[edge] = key
             self._waiting.discard(edge)
-        if self.bell is not None:
-            self.bell()
+        self.bell()
         return True
 
     def end(self, lease: Lease, edge: str) -> None:
         """Note that nothing comes from `edge` any more."""
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             self._ended.add(edge)
             self._arrived.notify()
-        if self.bell is not None:
-            self.bell()
+        self.bell()
 
     def accepted(self, edge: str) -> int:
         """Return the key of the last batch that came from `edge`, 0 before the first."""
@@ -115,16 +111,14 @@ class Mailbox:
         with self._lock:
             self._arrived.notify()
             self._control.append(letter)
-        if self.bell is not None:
-            self.bell()
+        self.bell()
 
     def poke(self) -> None:
         """Tell the seat that a mailbox downstream may have room."""
         with self._lock:
             self._poked = True
             self._arrived.notify()
-        if self.bell is not None:
-            self.bell()
+        self.bell()
 
     # What the seat does
 
@@ -135,8 +129,7 @@ class Mailbox:
         """
         with self._lock:
             while True:
-                if lease.revoked:
-                    raise Fenced
+                lease.check()
                 shown = self._next(due_at)
                 if shown is not None:
                     self._ticked = shown is Sign.TICK
@@ -195,8 +188,7 @@ class Mailbox:
     def done(self, lease: Lease, counts: Tally | None = None) -> None:
         """Take the head away and add its counts. None: it did not concern this stage after all."""
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             tally = self._counted(counts)
             letter = self._data.popleft()
             self.tally = tally
@@ -207,15 +199,13 @@ class Mailbox:
     def count(self, lease: Lease, counts: Tally) -> None:
         """Add counts without taking anything away: what an input read."""
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             self.tally = self._counted(counts)
 
     def hold(self, lease: Lease) -> None:
         """Move the head into the held zone, outside the bound: a buffer or a pending output has it."""
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             letter = self._data[0]
             tally = self.tally.copy()
             tally.into += letter.batch.count
@@ -230,8 +220,7 @@ class Mailbox:
     def release(self, lease: Lease, events: int) -> None:
         """Let the oldest `events` of the held zone go: they left the stage."""
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             tally = self.tally.copy()
             tally.held -= events
             tally.out += events
@@ -254,8 +243,7 @@ class Mailbox:
     def unhold(self, lease: Lease) -> None:
         """Put everything held back to the front: it has to be written again."""
         with self._lock:
-            if lease.revoked:
-                raise Fenced
+            lease.check()
             self._put_back()
 
     # What the supervisor does
@@ -264,8 +252,7 @@ class Mailbox:
         """Return only when nobody whose lease is revoked is inside; wake the seat, so that it sees that."""
         with self._lock:
             self._arrived.notify_all()
-        if self.bell is not None:
-            self.bell()
+        self.bell()
 
     def reseat(self, *, keep_held: bool = False) -> None:
         """Make ready for a successor: what was held comes first again, the gate is open, `open` is the first letter."""
@@ -280,10 +267,11 @@ class Mailbox:
             self.blocked = False
             self._shut_until = 0.0
             self._ticked = False
+            while Sign.OPEN in self._control:
+                self._control.remove(Sign.OPEN)  # of a seat that was replaced before it had opened
             self._control.appendleft(Sign.OPEN)
             self._arrived.notify_all()
-        if self.bell is not None:
-            self.bell()
+        self.bell()
         self._poke_upstream(list(self.upstream))
 
     def close(self) -> None:
@@ -291,8 +279,7 @@ class Mailbox:
         with self._lock:
             self.closed = True
             self._arrived.notify_all()
-        if self.bell is not None:
-            self.bell()
+        self.bell()
 
     def discard(self) -> None:
         """Drop every letter of a closed mailbox: the topology is over, what is unsettled was counted."""
@@ -347,6 +334,10 @@ class Mailbox:
     def _poke_upstream(self, edges: list[str]) -> None:
         for edge in edges:
             self.upstream[edge].poke()
+
+
+def _silent() -> None:
+    """Nobody listens: the seat waits in `get`."""
 
 
 def _add(whole: Reasons, part: Reasons) -> None:

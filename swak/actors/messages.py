@@ -23,6 +23,14 @@ class Letter:
         self.offer = offer
         self.killers = 0
         """Seats that died or hung with this very letter in the plugin's hands."""
+        if offer is not None and offer.lent is not None:
+            self.killers = offer.lent.killers
+
+    def blame(self) -> None:
+        """Note that a seat died or hung with the letter in hand. A lent letter bears it wherever it is lent next."""
+        self.killers += 1
+        if self.offer is not None and self.offer.lent is not None:
+            self.offer.lent.killers = self.killers
 
 
 class Sign(enum.Enum):
@@ -72,10 +80,12 @@ class Fate(enum.Enum):
 class Offer:
     """A batch that a failover router lends to one child. It is withdrawn before it is lent to another one."""
 
-    __slots__ = ("_fate", "_lock", "child", "has_last", "lease", "refused")
+    __slots__ = ("_fate", "_lock", "child", "has_last", "lease", "lent", "refused")
 
-    def __init__(self, child: str, lease: Lease, *, has_last: bool) -> None:
+    def __init__(self, child: str, lease: Lease, *, has_last: bool, lent: Letter | None = None) -> None:
         self.child = child
+        self.lent = lent
+        """The router's own letter."""
         self.lease = lease
         self.has_last = has_last
         """Whether events that the child refuses go to `last` instead of the dead letters."""

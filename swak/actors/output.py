@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.ack import Split
 from swak.actors.mailbox import FOREVER
@@ -44,6 +44,8 @@ class OutputSeat(Seat):
         plugin = lease.plugin
         assert isinstance(plugin, Output)
         self.plugin = plugin
+        self._at: Letter | None = None
+        """The letter that `_work` and `_dead` belong to."""
         self._work: list[Piece] = []
         self._dead: list[DeadEvent] = []
         self._failures = 0
@@ -86,7 +88,7 @@ class OutputSeat(Seat):
         self.mailbox.shut(0.0)
         if self.post.stage.router is not None:
             self._idle_look_at = self.clock.monotonic() + PROBE_S
-        return True
+        return not self.mailbox.has_held or self._sync()  # what is held now was inherited, and may never be due
 
     def _go_down(self, error: BaseException, after_s: float = 0.0) -> None:
         """Shut the gate until the backoff is over or a probe says that the far end is back."""
@@ -106,9 +108,11 @@ class OutputSeat(Seat):
             self._close_plugin()
             self.opened = False
         self._tell_root(up=False)
+        self._give_back()
 
     def _look_whether_back(self, now: float) -> None:
         assert self._retry_at is not None
+        self._give_back()  # what was lent before the router knew
         if now < self._retry_at:
             if self._probe_at is None or now < self._probe_at:
                 return
@@ -132,6 +136,9 @@ class OutputSeat(Seat):
     # Writing
 
     def on_letter(self, letter: Letter) -> None:
+        if letter is not self._at:
+            self._forget_work()
+            self._at = letter
         offer = letter.offer
         if offer is not None and offer.fate in (Fate.WITHDRAWN, Fate.REFUSED):
             self.mailbox.done(self.lease)
@@ -149,7 +156,6 @@ class OutputSeat(Seat):
         while self._work:
             piece = self._work[0]
             if not self.opened and not self._open():
-                self._refuse_offer(letter)
                 return
             try:
                 pending = self.lease.call(self.plugin.write, piece.batch, letter=letter)
@@ -177,7 +183,6 @@ class OutputSeat(Seat):
             return False
         if isinstance(error, OSError):
             self._go_down(error)
-            self._refuse_offer(letter)
             return False
         if isinstance(error, Gone):
             self.post.note_error(error)
@@ -216,7 +221,7 @@ class OutputSeat(Seat):
     def _give_up(self, letter: Letter, piece: Piece, dead: list[DeadEvent]) -> bool:
         """Send events to `last`, or else to the dead letters; the rest of the piece counts as written."""
         offer = letter.offer
-        if offer is not None and offer.has_last:
+        if offer is not None and offer.has_last and offer.fate is not Fate.KEPT:  # what was taken over is ours alone
             offer.refused += [one.event for one in dead]
             self._work.pop(0)
             return True
@@ -234,7 +239,6 @@ class OutputSeat(Seat):
         after_s = retry.after_s or BACKOFF_FIRST_S / 2
         if letter.offer is not None and letter.offer.fate is Fate.LENT:
             self._go_down(retry, retry.after_s)
-            self._refuse_offer(letter)
             return
         self.mailbox.shut(self.clock.monotonic() + after_s)
 
@@ -255,8 +259,12 @@ class OutputSeat(Seat):
         refused = len(offer.refused) if offer is not None else 0
         if not refused:
             letter.batch.ack.settle()
-        self._answer(letter, Fate.DONE)
         self.done(letter, out=letter.batch.count - len(dead) - refused, dead=dead, elsewhere=refused)
+
+    def done(self, letter: Letter, **counts: Any) -> None:
+        self._answer(letter, Fate.DONE)
+        super().done(letter, **counts)
+        self._at = None
 
     def _keep(self, letter: Letter) -> None:
         """Pending: the letter waits in the held zone for the next sync, and is this stage's own from now on."""
@@ -269,12 +277,15 @@ class OutputSeat(Seat):
             offer.decide(fate)
             self._tell_router(Answer(offer))
 
-    def _refuse_offer(self, letter: Letter) -> None:
-        """Give a lent letter back to the router; a letter of our own stays at the head."""
-        offer = letter.offer
-        if offer is None:
-            return
-        if offer.decide(Fate.REFUSED) in (Fate.REFUSED, Fate.WITHDRAWN):
+    def _give_back(self) -> None:
+        """Give lent letters back to the router, which has other outputs, so that the end behind them can be seen.
+
+        A letter of our own stays at the head. What is lent behind it, the router withdraws when it hears that we are
+        down.
+        """
+        while (letter := self.mailbox.head()) is not None and (offer := letter.offer) is not None:
+            if offer.decide(Fate.REFUSED) not in (Fate.REFUSED, Fate.WITHDRAWN):
+                return
             self._tell_router(Answer(offer))
             self._forget_work()
             offer.refused.clear()
@@ -288,34 +299,27 @@ class OutputSeat(Seat):
     # Pending writes
 
     def _sync(self) -> bool:
-        held = self.mailbox.held()
         try:
-            self.lease.call(self.plugin.sync)
+            self._sync_or_raise()
         except OSError as error:
             self._write_again()
             self._go_down(error)
             return False
+        return True
+
+    def _sync_or_raise(self) -> None:
+        held = self.mailbox.held()
+        self.lease.call(self.plugin.sync)
         for letter in held:
             letter.batch.ack.settle()
         self.mailbox.release(self.lease, sum(letter.batch.count for letter in held))
-        return True
 
     def _save_pending(self) -> None:
         """Before the plugin is closed: make safe what is pending; what cannot be is written again."""
-        held = self.mailbox.held()
-        if not held:
-            return
-        try:
-            self.lease.call(self.plugin.sync)
-        except SeatError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever fails here, the batches are written again
-            log.warning("pending batches are written again", stage=self.post.name, error=repr(error))
+        if self.mailbox.has_held:
+            self.post.attempt("sync; what is pending is written again", self._sync_or_raise)
+        if self.mailbox.has_held:
             self._write_again()
-            return
-        for letter in held:
-            letter.batch.ack.settle()
-        self.mailbox.release(self.lease, sum(letter.batch.count for letter in held))
 
     def _write_again(self) -> None:
         self.mailbox.unhold(self.lease)
@@ -323,10 +327,13 @@ class OutputSeat(Seat):
 
     def _forget_work(self) -> None:
         """The head is another letter now, or nobody's: begin anew."""
+        self._at = None
         self._work.clear()
         self._dead.clear()
+        self._burial = None
 
     def on_end(self) -> None:
-        if self.opened and self.mailbox.has_held and not self._sync():
-            return
-        self.finish()
+        if self.mailbox.has_held and not self.opened:
+            self._write_again()  # inherited, and the far end is down
+        elif not self.mailbox.has_held or self._sync():
+            self.finish()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from swak.actors.lease import Lease
+from swak.errors import SeatError
+from swak.log import get
 from swak.stats import StageView
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from swak.clock import Clock
     from swak.deadletters import DeadLetters
     from swak.topology.graph import FlowGraph, Stage
+
+log = get("swak.seat")
+T = TypeVar("T")
 
 KILLERS_MAX = 3
 """Seats that may die with one letter in the plugin's hands before the letter goes to the dead letters."""
@@ -72,6 +77,17 @@ class Post:
         """Count an error and keep its text for the view."""
         self.errors += 1
         self.last_error = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+
+    def attempt(self, what: str, function: Callable[..., T], *arguments: Any) -> T | None:
+        """Call into the plugin where a failure must not keep the rest from happening: it is noted, None comes back."""
+        try:
+            return function(*arguments)
+        except SeatError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different
+            self.note_error(error)
+            log.warning("plugin failed in passing", stage=self.name, call=what, error=repr(error))
+            return None
 
     def downstream(self) -> list[Mailbox]:
         """Return the mailboxes that this post writes to."""

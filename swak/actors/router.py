@@ -57,7 +57,7 @@ class FailoverSeat(Seat):
         self.post.live_child = child
         self.post.state = "running"
         batch = from_events(self._rest, letter.batch.ack) if self._rest else letter.batch
-        letter.offer = Offer(child, self.lease, has_last=stage.last is not None and child != stage.last)
+        letter.offer = Offer(child, self.lease, has_last=stage.last is not None and child != stage.last, lent=letter)
         outlet = self.post.outlets[child]
         outlet.mailbox.put(self.lease, outlet.edge, batch, letter.serial, offer=letter.offer)
 

@@ -125,11 +125,9 @@ class Run:
             if isinstance(plugin, Input):
                 plugin.once = True
                 post.draining = post.draining or plugin.endless
-                plugin.interrupt()
+                self.crew.interrupt(post)
             post.mailbox.tell(Sign.STOP if post.draining else Sign.WAKE)
-        return self.wait(self.settings.grace_s) and not any(
-            one.lost or one.will_replay for one in self.receipt().inputs
-        )
+        return self.wait(self.settings.grace_s)
 
     def snapshot(self) -> list[StageView]:
         """Return what every stage looks like now."""

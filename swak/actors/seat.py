@@ -6,8 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swak.actors.actor import Actor
-from swak.actors.messages import Control, Died, Letter, Over, Shown, Sign
+from swak.actors.actor import Actor, Inbox
+from swak.actors.messages import Control, Died, Letter, Over, Shown, Sign, Stop
 from swak.deadletters import DeadLetter
 from swak.errors import SeatError
 from swak.log import WHERE, get
@@ -38,29 +38,6 @@ class Way(NamedTuple):
     once: bool
 
 
-class Inbox:
-    """What pykka sees of a mailbox. Envelopes of pykka's own (a foreign `stop_all`) ask the root to drain."""
-
-    def __init__(self, post: Post) -> None:
-        self._post = post
-
-    def put(self, envelope: Any, /) -> None:
-        """Take an envelope from pykka: only `stop` comes this way."""
-        from swak.actors.messages import Stop  # noqa: PLC0415 - never needed in a run of our own
-
-        self._post.site.tell_root(Stop(now=False))
-        if envelope.reply_to is not None:
-            envelope.reply_to.set(None)
-
-    def get(self) -> Any:
-        """Never called: the actor's loop is our own."""
-        raise NotImplementedError
-
-    def empty(self) -> bool:
-        """Whether pykka has something to tear down: never."""
-        return True
-
-
 class Seat(Actor):
     """Thread and mailbox of one stage, for one lease. Subclasses know what a letter means to their kind of plugin."""
 
@@ -77,17 +54,24 @@ class Seat(Actor):
         self._bury_at: float | None = None
 
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]
-        return Inbox(self.post)
+        return Inbox(self._take_envelope)
+
+    def _take_envelope(self, envelope: Any) -> None:
+        """Pykka's own envelopes, of a foreign `stop_all`, ask the root to drain."""
+        self.post.site.tell_root(Stop(now=False))
+        if envelope.reply_to is not None:
+            envelope.reply_to.set(None)
 
     def _start_actor_loop(self) -> None:
         if self.post.flow.kind == "task":
             thread = threading.Thread(target=self._actor_loop, name=f"swak:{self.post.name}", daemon=True)
             thread.start()
             self.lease.thread = thread  # after the start: a thread that is not alive counts as dead
-        elif self.mailbox.bell is not None:
+        else:
             self.mailbox.bell()
 
     def _actor_loop(self) -> None:
+        self.lease.thread = threading.current_thread()  # a short run may end before our starter goes on to note it
         WHERE.set({"stage": self.post.name})
         try:
             while not self.lease.over:
@@ -268,24 +252,14 @@ class Seat(Actor):
 
     def _close_plugin(self) -> None:
         plugin = self.lease.plugin
-        if plugin is None:
-            return
-        try:
-            self.lease.call(plugin.close)
-        except SeatError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a plugin that cannot close must not keep its stage from ending
-            self.post.note_error(error)
-            log.warning("plugin failed to close", stage=self.post.name, error=repr(error))
+        if plugin is not None:
+            self.post.attempt("close", self.lease.call, plugin.close)
 
     def leave(self) -> None:
         """After the lease was revoked or the mailbox closed: release what the plugin holds, touch nothing else."""
         plugin = self.lease.plugin
         if plugin is not None:
-            try:
-                plugin.close()
-            except BaseException as error:  # noqa: BLE001 - nobody is left to hand it to
-                log.warning("fenced plugin failed to close", stage=self.post.name, error=repr(error))
+            self.post.attempt("close", plugin.close)
 
     def die(self, error: BaseException) -> None:
         """Tell the root that this seat's thread is at its end."""

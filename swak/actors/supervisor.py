@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from swak.actors.actor import Actor
+from swak.actors.actor import Actor, Inbox
 from swak.actors.messages import Broken, Died, Down, Over, Ready, Sign, Stop, Turned, Up
 from swak.log import get
-from swak.plugin import Input
 
 if TYPE_CHECKING:
     from swak.actors.crew import Crew, Flow
@@ -22,33 +22,17 @@ log = get("swak.supervisor")
 
 TICK_S = 0.1
 CHECKPOINT_S = 1.0
+EAGER_S = 5.0
+"""How long after the start the first position is looked for at every round."""
 ABORT_S = 30.0
 """How long aborting a plugin may take before its task is given up."""
-
-
-class RootInbox(NamedTuple):
-    """The root's mailbox. A SimpleQueue, so that signal handlers may put into it."""
-
-    letters: queue.SimpleQueue[Any]
-
-    def put(self, letter: Any, /) -> None:
-        """Take a letter, a signal number, or an envelope of pykka's (a foreign `stop_all`: drain)."""
-        self.letters.put(letter)
-
-    def get(self) -> Any:
-        """Never called: the actor's loop is our own."""
-        raise NotImplementedError
-
-    def empty(self) -> bool:
-        """Whether pykka has something to tear down: never."""
-        return True
 
 
 class Supervisor(Actor):
     """Decides every restart. Polls liveness besides, since a letter of a dying thread may get lost."""
 
     def __init__(self, crew: Crew, settings: Settings, inbox: queue.SimpleQueue[Any], watchdog: Watchdog) -> None:
-        self._letters = inbox
+        self._letters = inbox  # a SimpleQueue, so that signal handlers may put into it
         super().__init__()
         self.crew = crew
         self.settings = settings
@@ -58,11 +42,12 @@ class Supervisor(Actor):
         self._watchdog = watchdog
         self._clock = crew.site.clock
         self._drain_until: float | None = None
-        self._checkpoint_at = self._clock.monotonic() + CHECKPOINT_S
+        self._checkpoint_at = self._clock.monotonic()
+        self._eager_until = self._checkpoint_at + EAGER_S
         self._aborting: dict[str, float] = {}
 
-    def _create_actor_inbox(self) -> RootInbox:  # type: ignore[override]
-        return RootInbox(self._letters)
+    def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]
+        return Inbox(self._letters.put)
 
     def _actor_loop(self) -> None:
         try:
@@ -123,32 +108,35 @@ class Supervisor(Actor):
         if all(flow.over for flow in self.crew.flows) or (self._drain_until is not None and now >= self._drain_until):
             self._end_now()
         elif now >= self._checkpoint_at:
-            self._checkpoint_at = now + CHECKPOINT_S
-            self.crew.save_checkpoints()
+            # The first position is kept at once: an agent that dies young again and again must get on all the same.
+            waits = self.crew.save_checkpoints() or now > self._eager_until
+            self._checkpoint_at = now + (CHECKPOINT_S if waits else TICK_S)
             self._judge_leaks()
 
     def _look_at(self, post: Post, now: float) -> None:
         lease = post.lease
         if lease.revoked:
             began = self._aborting.get(post.name)
-            if began is not None and now - began > ABORT_S:
+            if began is None:
+                self._reseat(Ready(post, lease))  # it failed the last time
+            elif now - began > ABORT_S:
                 del self._aborting[post.name]
                 self._fail(self.crew.flow_of(post), f"{post.name}: its plugin cannot be aborted")
             return
         if lease.over:
             return
-        if lease.thread is not None and not lease.thread.is_alive():
-            if not lease.over:  # it may have ended in order between the two looks
-                self._replace(post, "its thread is gone")
+        stopped = post.seat is not None and post.seat.lease is lease and post.seat.actor_stopped.is_set()
+        if (stopped or (lease.thread is not None and not lease.thread.is_alive())) and not lease.over:  # looked at last
+            self._replace(post, "its thread is gone")
             return
         since = lease.in_plugin_since
         if since is None or lease.plugin is None:
             return
         limit_s = self.settings.hang_after_s or lease.plugin.hang_after_s
-        if self.crew.real_monotonic() - since > limit_s:
+        if time.monotonic() - since > limit_s:  # never a test's clock: it is what leases stamp calls with
             letter = lease.in_hand
             if letter is not None:
-                letter.killers += 1
+                letter.blame()
             self._replace(post, f"a call into its plugin hangs for {limit_s:g} s")
 
     def _judge_leaks(self) -> None:
@@ -188,7 +176,10 @@ class Supervisor(Actor):
         flow = self.crew.flow_of(post)
         if flow.failed or self.finished.is_set():
             return
-        self.crew.seat(post, inherit_from=ready.lease)
+        try:
+            self.crew.seat(post, inherit_from=ready.lease)
+        except Exception:  # noqa: BLE001 - no memory, no thread to be had: the next round tries again
+            log.error("seat cannot be manned; trying again", stage=post.name, trace=traceback.format_exc())
 
     def _fail(self, flow: Flow, why: str) -> None:
         """Stop the whole task; its mailboxes stay as they are, and it goes on from there after a pause."""
@@ -202,6 +193,7 @@ class Supervisor(Actor):
         for post in flow.posts:
             if not post.lease.over and not post.lease.revoked:
                 self.crew.revoke(post, post.lease)
+                self._aborting[post.name] = self._clock.monotonic()
                 self.crew.clear_away(post, post.lease)
             if not post.lease.over:
                 post.state = "failed"
@@ -235,8 +227,7 @@ class Supervisor(Actor):
             post = flow.posts[0]
             post.draining = True
             post.mailbox.tell(Sign.STOP)
-            if isinstance(post.lease.plugin, Input):
-                post.lease.plugin.interrupt()
+            self.crew.interrupt(post)
             if flow.resume_at is not None:
                 flow.resume_at = None
 
@@ -246,7 +237,9 @@ class Supervisor(Actor):
             return
         if self._drain_until is None:
             self._drain_until = self._clock.monotonic()
-        self.crew.let_go()
-        self.crew.save_checkpoints()
-        self._judge_leaks()
-        self.finished.set()
+        try:
+            self.crew.let_go()
+            self.crew.save_checkpoints()
+            self._judge_leaks()
+        finally:
+            self.finished.set()  # whatever failed: nothing is better for a second try

@@ -113,7 +113,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.datadir import DataDir  # noqa: PLC0415 - see above
-    from swak.memory import keep_freed_memory  # noqa: PLC0415 - see above
+    from swak.memory import tune  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     level = log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))]
@@ -124,7 +124,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME")
         from_text = path is None or path == "-"
         where = DataDir.resolve(data_dir, ephemeral or (from_text and not named))
-        keep_freed_memory()
+        tune()
         run = _made(topology, Settings(where, once, float(grace), fail_fast, watchdog=True))
         code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
     except StateError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from swak.actors.crew import Crew
+from swak.actors.messages import Down, Turned, Up
 from swak.actors.post import Site
 from swak.actors.running import Settings
 from swak.datadir import DataDir
@@ -65,3 +66,28 @@ class Stepping:
             if not any(moved):
                 return
         raise AssertionError("the flow never comes to rest")
+
+
+class Relaying(Stepping):
+    """Also passes on what children tell the root, as the supervisor does."""
+
+    def relay(self) -> None:
+        """Tell the router which children went down or came up."""
+        told, self.told[:] = list(self.told), []
+        for one in told:
+            if isinstance(one, Turned):
+                word = Up(one.post.stage.name) if one.up else Down(one.post.stage.name)
+                one.post.mailbox.upstream[one.post.stage.router or ""].tell(word)
+
+    @property
+    def router(self) -> str:
+        """Name of the failover."""
+        return next(post.stage.name for post in self.crew.posts if post.stage.kind == "failover")
+
+    def run(self, seconds: float) -> None:
+        """Step everybody and pass words on, for a time."""
+        for _ in range(int(seconds * 4) + 1):
+            for _ in range(5):
+                self.settle_down()
+                self.relay()
+            self.clock.advance(0.25)

@@ -91,3 +91,14 @@ def test_sources_that_are_gone_are_forgotten_once_they_are_settled() -> None:
         flow.clock.advance(1)
         flow.settle_down()
         assert sources.settled() == {}
+
+
+def test_an_empty_list_means_that_nothing_has_arrived() -> None:
+    class Odd(Numbers):
+        """Says "nothing" with an empty list."""
+
+        def read(self) -> Any:
+            return [] if self._next >= self.count else super().read()
+
+    with Stepping(main(Odd(5), Sink())) as flow:
+        flow.settle_down()

@@ -38,7 +38,7 @@ class LineShot:
         self._suffix = thread
         self._left = number
         self._kind = kind
-        self._outside = {"Seat.die", "Seat.leave", "Actor.retire", "MainLoop.run", "MainLoop._step"}
+        self._outside = {"Seat.die", "Seat.leave", "Post.attempt", "Actor.retire", "MainLoop.run", "MainLoop._step"}
         self.fired = ""
 
     def __enter__(self) -> Self:

@@ -84,3 +84,43 @@ class LateSink(Sink):
 
     def sync(self) -> None:
         self._pending = 0
+
+
+class Told(Sink):
+    """Does what the test says, with all its copies: `says` is the script."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.says: dict[str, Any] = {"write": [], "alive": True, "open": None, "sync": [], "pending": False}
+
+    def fresh(self) -> Told:
+        made = super().fresh()
+        made.says = self.says
+        return made
+
+    def open(self) -> None:
+        if self.says["open"] is not None:
+            raise self.says["open"]
+
+    def alive(self) -> bool:
+        return bool(self.says["alive"])
+
+    def probe(self) -> bool:
+        return self.says["open"] is None
+
+    def write(self, batch: Batch) -> type[Pending] | None:
+        error = self.says["write"].pop(0) if self.says["write"] else None
+        if callable(error):
+            error = error(batch)
+        if error is not None:
+            raise error
+        super().write(batch)
+        return Pending if self.says["pending"] else None
+
+    def due_at(self) -> float | None:
+        return None
+
+    def sync(self) -> None:
+        error = self.says["sync"].pop(0) if self.says["sync"] else None
+        if error is not None:
+            raise error

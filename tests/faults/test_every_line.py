@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pykka
 import pytest
 
 from swak import failover, main, running, task
+from swak.actors.seat import Seat
 from tests.faults.attack import KINDS, LineShot
 from tests.faults.flow import SIZE, Hold, LateSink, Numbers, Pass, Sink
 from tests.oracle import judge
@@ -84,6 +86,7 @@ def _sweep(
     while _one_run(build, thread, copies, number, kinds[number % len(kinds)]):
         number += STRIDE
     assert number > 50, "the attack never reached the stage"
+    assert not [ref for ref in pykka.ActorRegistry.get_all() if issubclass(ref.actor_class, Seat)]
 
 
 def _one_run(

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from swak import Batch, Input, main, running, task
+from swak.actors.running import Run, Settings
+from swak.datadir import DataDir
 from swak.event import Chunk, Dicts
+from swak.recipe import as_recipe
+from swak.testing import Fault, FlakyOutput, Recorder
+from swak.topology.compile import compile_recipe
 from tests.faults.flow import Numbers, Pass, Sink
 from tests.faults.test_outcomes import Hangs
 from tests.oracle import judge
@@ -155,3 +160,58 @@ class Feed(Input):
             return None
         self._next += len(fresh)
         return Chunk(Dicts([{"n": number} for number in fresh], [0] * len(fresh)), "t", "", self._next)
+
+
+def test_main_closes_what_it_opens_when_it_is_stopped_before_its_first_round() -> None:
+    sink = Recorder()
+    run = Run(compile_recipe(as_recipe(main(Numbers(5), sink))), Settings(DataDir.resolve(None, ephemeral=True)))
+    run.start()
+    run.stop(now=True)
+    assert run.wait(10)
+    run.run_main()
+    run.close()
+    assert sink.opens <= sink.closes
+
+
+def test_a_write_that_hangs_in_main_is_aborted_at_the_end() -> None:
+    sink = FlakyOutput([Fault(OSError, hang=True)])
+    with running(main(Numbers(5), sink)) as run:
+        sink.wait_until_it_hangs()
+        run.stop(now=True)
+        assert run.wait(10)
+        assert sink.aborts == 1
+
+
+def test_a_position_that_cannot_be_saved_does_not_keep_the_run_from_ending(tmp_path: Any) -> None:
+    class Odd(Numbers):
+        """Has positions that JSON cannot hold."""
+
+        def read(self) -> Any:
+            chunk = super().read()
+            return chunk._replace(position={1, 2}) if chunk else None
+
+    run = Run(compile_recipe(as_recipe(task(Odd(5), Sink()))), Settings(DataDir.resolve(str(tmp_path))))
+    run.start()
+    try:
+        assert run.wait(5)
+    finally:
+        run.supervisor.finished.set()
+        run.close()
+
+
+def test_an_interrupt_that_raises_does_not_keep_the_run_from_ending() -> None:
+    class Odd(Numbers):
+        """Cannot be interrupted."""
+
+        def read(self) -> Any:
+            return None
+
+        def interrupt(self) -> None:
+            raise RuntimeError("a programming error")
+
+    with running(task(Odd(5), Sink())) as run:
+        run.stop(now=True)
+        try:
+            assert run.wait(8)
+        finally:
+            run.supervisor.finished.set()

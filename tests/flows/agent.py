@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from swak.datadir import DataDir
 from tests.flows.waiting import WAIT_S, until
 from tests.house import ROOT
 
@@ -79,6 +80,13 @@ def tail_of(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 1_024))
         return file.read().decode(errors="replace")
+
+
+def settled_bytes(data_dir: Path, flow: str) -> int:
+    """Return how many bytes of the files that a flow tails its checkpoint counts as settled."""
+    checkpoint = DataDir.resolve(str(data_dir)).checkpoint(flow)
+    assert checkpoint is not None
+    return sum(one["offset"] for sources in checkpoint.load().values() for one in sources.values())
 
 
 class Lines:

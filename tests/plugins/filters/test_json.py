@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,6 @@ from hypothesis import strategies as some
 
 from swak.plugins.filters.json import Json
 from swak.testing import assert_same_both_ways, block_of, drive, drive_batch, event, outcome_of
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from swak.plugin import DeadEvent

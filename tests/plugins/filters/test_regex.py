@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from swak.errors import ConfigError
 from swak.event import Block, Rows
 from swak.plugins.filters.regex import Regex
 from swak.testing import assert_same_both_ways, block_of, drive, drive_batch, event, outcome_of
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from swak.plugin import DeadEvent

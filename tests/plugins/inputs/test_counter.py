@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from swak.errors import ConfigError, EndOfInput
 from swak.plugins.inputs.counter import Counter
 from swak.testing import FakeClock
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from swak.event import Chunk
