@@ -103,7 +103,7 @@ def _table(rows: list[_Row], options: ConsoleOptions) -> Table:
         room = left - 1 - min(longest, _NAME_CELLS)
         if room < column.width:
             break
-        width = max([column.width, *(min(room, column.widest(row)) for row in rows if column.widest)])
+        width = max([column.width, *(min(left - 1 - longest, column.widest(row)) for row in rows if column.widest)])
         columns.append((column, width))
         left -= width + 1
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bright_black")
@@ -157,7 +157,7 @@ class _Column(NamedTuple):
     """Where cells differ much: the width that one would like."""
 
 
-_NAME_CELLS = 20
+_NAME_CELLS = 18
 """Names get this much, where they need it, before a further column does."""
 
 _COLUMNS = (
