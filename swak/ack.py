@@ -247,6 +247,8 @@ class Sources:
         self._sources = {name: Source(name, position) for name, position in (positions or {}).items()}
         self._serial = 0
         self._dropped = 0
+        self.lost = 0
+        """Events that went down with a seat whose input cannot go back."""
 
     def __iter__(self) -> Iterator[Source]:
         return iter(list(self._sources.values()))
@@ -267,10 +269,16 @@ class Sources:
         with self._lock:
             pass
 
-    def resume_after(self, serial: int) -> dict[str, Position]:
-        """Forget what no outlet accepted and return, per source, where a successor reads on."""
+    def resume_after(self, serial: int, *, rewinds: bool = True) -> dict[str, Position]:
+        """Forget what no outlet accepted and return, per source, where a successor reads on.
+
+        When the input cannot go back (not `rewinds`), what is forgotten here is lost, and counted so.
+        """
         with self._lock:
+            before = sum(source.counts()[0] for source in self._sources.values())
             ends = {name: source.forget_after(serial) for name, source in self._sources.items()}
+            if not rewinds:
+                self.lost += before - sum(source.counts()[0] for source in self._sources.values())
         return {name: end for name, end in ends.items() if end is not None}
 
     def settled(self) -> dict[str, Position]:

@@ -99,7 +99,11 @@ class Plugin(Pipeable):
         return []
 
     def open(self) -> None:
-        """Acquire files, sockets and state. An OSError is tried again; any other error is a programming error."""
+        """Acquire files, sockets and state.
+
+        An OSError of an input or an output is tried again. Any other error ends the seat: a few in a row, and the task
+        has failed for a while.
+        """
 
     def close(self) -> None:
         """Release what `open` acquired. Called also after a failed `open`, and perhaps more than once.
@@ -142,7 +146,11 @@ class Input(Plugin):
         return self.name
 
     def seek(self, positions: Mapping[str, Position]) -> None:
-        """Read on after these positions, one for each source. Called before `open`."""
+        """Read on after these positions, one for each source. Called before `open`.
+
+        An input that does not override this cannot go back: a batch that its seat takes with it when it dies is lost,
+        and the receipt says so.
+        """
 
     def read(self) -> Chunk | list[Event] | None:
         """Return what has arrived, or None after at most `wait_s`. EndOfInput when there will never be more.

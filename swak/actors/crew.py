@@ -232,10 +232,9 @@ class Crew:
             assert isinstance(plugin, Input)
             read, settled = post.sources.counts()
             left = read - settled
-            replays = plugin.replays
-            receipts.append(
-                InputReceipt(flow.name, post.stage.name, settled, left if replays else 0, 0 if replays else left)
-            )
+            will_replay, lost = (left, 0) if plugin.replays else (0, left)
+            lost += post.sources.lost
+            receipts.append(InputReceipt(flow.name, post.stage.name, settled, will_replay, lost))
         return receipts
 
 

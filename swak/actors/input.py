@@ -46,7 +46,9 @@ class InputSeat(Seat):
             self.finish()
             return
         try:
-            self.lease.call(self.plugin.seek, self.post.sources.resume_after(self.post.accepted()))
+            rewinds = type(self.plugin).seek is not Input.seek
+            positions = self.post.sources.resume_after(self.post.accepted(), rewinds=rewinds)
+            self.lease.call(self.plugin.seek, positions)
             self.open_plugin()
         except OSError as error:
             self._pause(error)

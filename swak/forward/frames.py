@@ -151,7 +151,8 @@ class Decoder:
         import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when a plugin opens; it has no types
 
         self._unpacker = msgpack.Unpacker(max_buffer_size=frame_bytes_max, **_READING)
-        self._refused = (ValueError, msgpack.exceptions.UnpackException)
+        # TypeError: a map whose key is a map or a list
+        self._refused = (ValueError, TypeError, msgpack.exceptions.UnpackException)
 
     def feed(self, data: bytes) -> Iterator[Incoming]:
         """Take bytes in and give the frames that are complete. ProtocolError when they make no sense."""

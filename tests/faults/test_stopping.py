@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from swak import Batch, Input, main, running, task
+from swak import Batch, EndOfInput, Event, Input, main, running, task
+from swak.actors.input import InputSeat
 from swak.actors.running import Run, Settings
 from swak.datadir import DataDir
 from swak.event import Chunk, Dicts
@@ -215,3 +216,34 @@ def test_an_interrupt_that_raises_does_not_keep_the_run_from_ending() -> None:
             assert run.wait(8)
         finally:
             run.supervisor.finished.set()
+
+
+def test_what_goes_down_with_the_seat_of_an_input_that_cannot_go_back_is_named_as_lost() -> None:
+    class Radio(Input):
+        """Says each number once; its seat dies with the third batch in hand."""
+
+        def read(self) -> Any:
+            said.append(len(said))
+            if len(said) > 5:
+                raise EndOfInput
+            return [Event("t", 0, {"n": said[-1]})]
+
+    said: list[int] = []
+    died: list[int] = []
+    sink = Sink()
+    real = InputSeat.emit
+
+    def emit(self: InputSeat, ways: Any, then: Any) -> None:
+        if len(said) == 3 and not died:
+            died.append(1)
+            raise MemoryError
+        real(self, ways, then)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InputSeat, "emit", emit)
+        with running(task(Radio(), sink)) as run:
+            run.stopped = True  # the loss is looked at here
+            assert run.wait(20)
+            (receipt,) = run.receipt().inputs
+    assert sink.arrived == [0, 1, 3, 4]
+    assert (receipt.delivered, receipt.lost) == (4, 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack  # type: ignore[import-untyped]  # it has no types
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swak.event import Batch, Rows
@@ -202,6 +202,7 @@ def test_a_compression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         received(["a", gzip.compress(b"\x00" * 2_000_000), {"compressed": "gzip"}])
 
 
+@example(b"\x81\x80\x00")  # a map whose key is a list
 @given(st.binary(max_size=200))
 def test_noise_is_a_protocol_error_or_nothing(data: bytes) -> None:
     with suppress(ProtocolError):
