@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import click
 
+from swak.commands.help_names import HELP_NAMES
+
 COMMANDS = {
     "up": ("swak.commands.up:up", "Run a recipe."),
     "check": ("swak.commands.check:check", "Check a recipe without starting anything."),
@@ -67,7 +69,7 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings=HELP_NAMES)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
 def swak() -> None:
     """Swak: the log agent that you write in Python."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from swak.commands.given import load, recipe_arguments
+from swak.commands.help_names import HELP_NAMES
 
 
-@click.command()
+@click.command(context_settings=HELP_NAMES)
 @recipe_arguments
 def check(path: str | None, text: str | None, timeout_s: float) -> None:
     """Check RECIPE without starting anything: no file, socket or state is touched.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from swak.commands.given import columns
+from swak.commands.help_names import HELP_NAMES
 
 if TYPE_CHECKING:
     from swak.options import Option
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MASK = "********"
 
 
-@click.command()
+@click.command(context_settings=HELP_NAMES)
 @click.argument("plugin")
 def desc(plugin: str) -> None:
     """Describe PLUGIN, e.g. out.Fluentd, in_.FileTailing or just Fluentd."""

@@ -7,9 +7,10 @@ import sys
 import click
 
 from swak.commands.given import load, recipe_arguments
+from swak.commands.help_names import HELP_NAMES
 
 
-@click.command()
+@click.command(context_settings=HELP_NAMES)
 @recipe_arguments
 @click.option("--format", "shape", type=click.Choice(["text", "mermaid", "dot"]), default="text", show_default=True)
 def graph(path: str | None, text: str | None, timeout_s: float, shape: str) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from swak.commands.given import columns
+from swak.commands.help_names import HELP_NAMES
 
 if TYPE_CHECKING:
     from swak.discovery import Found
 
 
-@click.command("list")
+@click.command("list", context_settings=HELP_NAMES)
 @click.option("--kind", type=click.Choice(["input", "filter", "buffer", "output"]), help="Only plugins of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_(kind: str | None, as_json: bool) -> None:

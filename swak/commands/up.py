@@ -12,6 +12,7 @@ import click
 
 from swak import log
 from swak.commands.given import TEXT, duration, load, recipe_arguments
+from swak.commands.help_names import HELP_NAMES
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Telling(NamedTuple):
         return self.level in ("error", "warning")
 
 
-@click.command()
+@click.command(context_settings=HELP_NAMES)
 @recipe_arguments
 @click.option("--once", is_flag=True, help="End when every input has read what there is now.")
 @click.option("--data-dir", metavar="DIR", help="Where checkpoints and dead letters are kept.")
