@@ -8,7 +8,8 @@ from typing import NoReturn
 
 import click
 
-from swak.commands.help_names import HELP_NAMES
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+"""click's settings for every command. A command keeps the help option of its first use, so each has to name it."""
 
 COMMANDS = {
     "up": ("swak.commands.up:up", "Run a recipe."),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from swak.cli import HELP_NAMES
 from swak.commands.given import columns
-from swak.commands.help_names import HELP_NAMES
 
 if TYPE_CHECKING:
     from swak.options import Option

@@ -6,8 +6,8 @@ import sys
 
 import click
 
+from swak.cli import HELP_NAMES
 from swak.commands.given import load, recipe_arguments
-from swak.commands.help_names import HELP_NAMES
 
 
 @click.command(context_settings=HELP_NAMES)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 import click
 
 from swak import log
+from swak.cli import HELP_NAMES
 from swak.commands.given import TEXT, duration, load, recipe_arguments
-from swak.commands.help_names import HELP_NAMES
 from swak.errors import StateError
 
 if TYPE_CHECKING:
