@@ -159,6 +159,10 @@ class Input(Plugin):
         """
         raise NotImplementedError
 
+    def notes(self) -> str:
+        """Return what the receipt should say of this input besides the figures, e.g. what was cut."""
+        return ""
+
     def gone(self) -> list[str]:
         """Name sources that will never be read again; once settled, their positions are forgotten."""
         return []
@@ -269,6 +273,9 @@ def process_each(plugin: Filter, batch: Batch) -> Outcome:
             kept.append(made)
         elif made is None:
             outcome.filtered += 1
+        elif not isinstance(made, list | tuple) or not all(isinstance(one, Event) for one in made):
+            wrong = f"{plugin.name}: process() returns an event, several in a list, or None, not {made!r:.80}"
+            outcome.dead.append(DeadEvent(event, wrong))
         else:
             outcome.filtered += 0 if made else 1
             outcome.made += max(0, len(made) - 1)

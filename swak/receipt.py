@@ -84,7 +84,8 @@ def _reasons(what: str, reasons: Reasons) -> Iterator[str]:
 
 
 def _input_line(one: InputReceipt) -> str:
-    return f"{_stage(one)}: {one.delivered} delivered, {one.will_replay} will replay, {one.lost} lost"
+    figures = f"{one.delivered} delivered, {one.will_replay} will replay, {one.lost} lost"
+    return f"{_stage(one)}: {figures}{'; ' if one.notes else ''}{plain(one.notes)}"
 
 
 def _stage(one: StageView | InputReceipt) -> str:

@@ -72,7 +72,8 @@ class _Inputs:
         A path is a file or a pattern (`*`, `?`, `[...]`, and `**` for any depth); relative ones count from the working
         directory. Files that match later are found within 0.25 s (in large trees within 5 s). Every line is an event with
         the field `message`; its bytes pass untouched. What is not yet ended by a line feed waits, unless `follow=False`.
-        A line longer than `max_line` is cut there; `lines_cut` and `bytes_cut` count, and a warning tells.
+        A line longer than `max_line` is cut there; `lines_cut` and `bytes_cut` count, a warning
+        and the receipt tell.
 
         Where it stands is kept for each file generation (device, inode, the kernel's file handle, and a hash of the first
         KiB), so a restart repeats and loses nothing:
@@ -199,7 +200,7 @@ class _Outputs:
 
         Text that is no JSON object goes to the dead letters with a reason that says at which byte, and so do an
         impossible time, a field that is missing or is no text, and objects nested more than 500 levels deep. Integers may
-        have any size; of a key that comes twice the last value counts; undecodable bytes become U+FFFD.
+        have up to 4,300 digits; of a key that comes twice the last value counts; undecodable bytes become U+FFFD.
 
         Example:
             `task(in_.FileTailing("app.jsonl"), out.Json(time_field="ts"), out.Stdout())`

@@ -92,6 +92,8 @@ class InputReceipt(NamedTuple):
     """Not settled, and read again at the next start."""
     lost: int
     """Not settled, and the input cannot read them again."""
+    notes: str = ""
+    """What else the input has to say, e.g. how many lines were cut."""
 
 
 class Receipt(NamedTuple):

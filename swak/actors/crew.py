@@ -234,7 +234,9 @@ class Crew:
             left = read - settled
             will_replay, lost = (left, 0) if plugin.replays else (0, left)
             lost += post.sources.lost
-            receipts.append(InputReceipt(flow.name, post.stage.name, settled, will_replay, lost))
+            running = post.lease.plugin
+            notes = running.notes() if isinstance(running, Input) else ""
+            receipts.append(InputReceipt(flow.name, post.stage.name, settled, will_replay, lost, notes))
         return receipts
 
 

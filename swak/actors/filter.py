@@ -81,8 +81,6 @@ class FilterSeat(SplittingSeat):
         except BaseException:
             letter.killers += 1
             raise
-        for one in outcome.dead:
-            self.post.note_error(one.reason)
         return outcome
 
 

@@ -102,7 +102,7 @@ class InputSeat(Seat):
     def _forward(self, chunks: list[Chunk]) -> None:
         assert self.post.sources is not None
         ways: list[Way] = []
-        counts = Tally()
+        counts, accepted = Tally(), Tally()
         outlets = list(self.post.outlets.values())
         for chunk in chunks:
             count = chunk.body.count
@@ -117,9 +117,12 @@ class InputSeat(Seat):
                 for outlet, own in zip(outlets, acks, strict=True)
             ]
             counts.into += count
-            counts.out += count
+            counts.held += count
+            accepted.out += count
+            accepted.held -= count
         if ways:
-            self.emit(ways, lambda: self.mailbox.count(self.lease, counts))
+            self.mailbox.count(self.lease, counts)
+            self.emit(ways, lambda: self.mailbox.count(self.lease, accepted))
 
     def on_stop_reading(self) -> None:
         if not self._ways:

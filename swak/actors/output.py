@@ -93,7 +93,7 @@ class OutputSeat(Seat):
     def _go_down(self, error: BaseException, after_s: float = 0.0) -> None:
         """Shut the gate until the backoff is over or a probe says that the far end is back."""
         self.post.note_error(error)
-        if self.post.state != "retrying":
+        if not self._failures:
             log.warning("output is down; trying again", stage=self.post.name, error=str(error))
         self.post.state = "retrying"
         self._failures += 1
@@ -163,7 +163,9 @@ class OutputSeat(Seat):
                 if not self._cope(letter, piece, error):
                     return
                 continue
-            self._failures = 0
+            if self._failures:
+                log.info("output is back", stage=self.post.name)
+                self._failures, self.post.last_error = 0, ""
             if pending is not None and piece.batch is letter.batch:
                 self._work.clear()
                 self._keep(letter)

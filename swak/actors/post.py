@@ -73,9 +73,9 @@ class Post:
         """The stage's name with its flow, for logs."""
         return f"{self.flow.name}/{self.stage.name}"
 
-    def note_error(self, error: BaseException | str) -> None:
-        """Count an error and keep its text for the view."""
-        self.errors += 1
+    def note_error(self, error: BaseException | str, count: int = 1) -> None:
+        """Count an error, or several of a kind, and keep its text for the view."""
+        self.errors += count
         self.last_error = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
 
     def attempt(self, what: str, function: Callable[..., T], *arguments: Any) -> T | None:

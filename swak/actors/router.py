@@ -53,7 +53,7 @@ class FailoverSeat(Seat):
             self.post.state = "retrying"
             return
         if child != self.post.live_child:
-            log.info("failover uses another output", stage=self.post.name, output=child)
+            log.info("failover uses this output now", stage=self.post.name, output=child)
         self.post.live_child = child
         self.post.state = "running"
         batch = from_events(self._rest, letter.batch.ack) if self._rest else letter.batch

@@ -207,6 +207,8 @@ class Seat(Actor):
             return
         self.post.state = "running"
         self._burial = None
+        self.post.note_error(f"dead letter: {dead[0].reason}", len(dead))
+        log.warning("events went to the dead letters", stage=self.post.name, events=len(dead), reason=dead[0].reason)
         then()
 
     def bury_whole(self, letter: Letter) -> None:

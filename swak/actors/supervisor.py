@@ -73,7 +73,7 @@ class Supervisor(Actor):
             self._signalled(letter)
         elif isinstance(letter, Died):
             if letter.lease is letter.post.lease:
-                self._replace(letter.post, repr(letter.error))
+                self._replace(letter.post, repr(letter.error), "".join(traceback.format_exception(letter.error)))
         elif isinstance(letter, Ready):
             self._reseat(letter)
         elif isinstance(letter, Turned):
@@ -127,7 +127,8 @@ class Supervisor(Actor):
             return
         stopped = post.seat is not None and post.seat.lease is lease and post.seat.actor_stopped.is_set()
         if (stopped or (lease.thread is not None and not lease.thread.is_alive())) and not lease.over:  # looked at last
-            self._replace(post, "its thread is gone")
+            if self._letters.empty():  # else its own word may still be among them, and says more
+                self._replace(post, "its thread is gone")
             return
         since = lease.in_plugin_since
         if since is None or lease.plugin is None:
@@ -148,7 +149,7 @@ class Supervisor(Actor):
 
     # Restarts
 
-    def _replace(self, post: Post, why: str) -> None:
+    def _replace(self, post: Post, why: str, trace: str | None = None) -> None:
         """Fence first, then abort, then seat: a successor sits down when nothing of the old lease can land any more."""
         flow = self.crew.flow_of(post)
         lease = post.lease
@@ -159,14 +160,12 @@ class Supervisor(Actor):
         self._tell_router(post, up=False)
         post.restarts += 1
         post.note_error(why)
-        log.warning("seat is replaced", stage=post.name, why=why)
+        log.warning("seat is replaced", stage=post.name, why=why, **({"trace": trace} if trace else {}))
         self._aborting[post.name] = self._clock.monotonic()
         self.crew.clear_away(post, lease)
         if flow.intensity.exceeded_by(self._clock.monotonic()):
-            self._fail(
-                flow,
-                f"{post.name} was the last of {self.settings.deaths_max + 1} deaths in {self.settings.window_s:g} s",
-            )
+            times, window_s = self.settings.deaths_max + 1, self.settings.window_s
+            self._fail(flow, f"{post.name} was the last of {times} deaths in {window_s:g} s: {why}")
 
     def _reseat(self, ready: Ready) -> None:
         post = ready.post

@@ -141,7 +141,7 @@ def _made(topology: Topology, settings: Settings) -> Running:
 
     own = log.get("swak.up")
     for warning in topology.warnings:
-        own.warning("recipe", warning=warning)
+        own.debug("swak check warns", warning=warning)
     where = settings.data_dir
     own.debug("data directory", path="" if where.ephemeral else str(where.path), why=where.why)
     return Run(topology, settings)

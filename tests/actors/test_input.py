@@ -33,7 +33,8 @@ def test_a_list_of_events_leaves_in_batches_with_their_tags() -> None:
         flow.clock.advance(1)
         flow.settle_down()
         assert sink.arrived == list(range(2_500))
-        assert flow.post("Plain").mailbox.levels()[3].batches == 1
+        tally = flow.post("Plain").mailbox.levels()[3]
+        assert (tally.into, tally.out, tally.held) == (2_500, 2_500, 0)
 
 
 def test_an_input_that_had_nothing_and_did_not_wait_is_asked_again_a_little_later() -> None:
@@ -102,3 +103,13 @@ def test_an_empty_list_means_that_nothing_has_arrived() -> None:
 
     with Stepping(main(Odd(5), Sink())) as flow:
         flow.settle_down()
+
+
+def test_what_was_read_and_found_no_room_is_held() -> None:
+    with Stepping(main(Numbers(10_000), Sink())) as flow:
+        while flow.turn("Numbers"):
+            pass
+        tally = flow.post("Numbers").mailbox.levels()[3]
+        sources = flow.post("Numbers").sources
+        assert sources is not None
+        assert (tally.into, tally.held, tally.unaccounted()) == (sources.counts()[0], 5, 0)

@@ -47,6 +47,41 @@ def test_an_event_that_a_filter_raises_at_is_a_dead_letter(error: type[BaseExcep
     assert run.receipt().inputs[0].delivered == 40
 
 
+def test_a_filter_that_returns_something_else_is_told_what_it_may_return() -> None:
+    class Wrong(Filter):
+        """Returns a number."""
+
+        def process(self, event: Event) -> Any:
+            return event.record["n"]
+
+    with running(task(Numbers(5), Wrong(), Sink())) as run:
+        assert run.wait(10)
+    view = _view(run, "Wrong")
+    assert view.tally.dead.total() == 5
+    assert view.restarts == 0
+    assert "returns an event, several in a list, or None, not 4" in " ".join(view.tally.dead)
+
+
+def test_dead_letters_show_in_the_view() -> None:
+    with running(task(Numbers(20), Raises(ValueError), Sink())) as run:
+        assert run.wait(10)
+    view = _view(run, "Raises")
+    assert (view.errors, view.last_error) == (1, "dead letter: ValueError: boom")
+
+
+def test_the_cause_of_a_seats_death_is_told_when_its_task_fails() -> None:
+    class Sick(Filter):
+        """Cannot be opened."""
+
+        def open(self) -> None:
+            raise ValueError("no such table")
+
+    with running(task(Numbers(5), Sick(), Sink()), fail_fast=True) as run:
+        run.stopped = True  # what is left is looked at here
+        assert run.wait(20)
+    assert "no such table" in _view(run, "Sick").last_error
+
+
 class RefusesInFilter(Filter):
     """Says that one event does not fit."""
 

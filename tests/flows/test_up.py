@@ -185,7 +185,7 @@ def test_the_second_recipe_fails_over_and_keeps_what_nobody_takes(
     log_lines(tmp_path, range(2 * COUNT, 3 * COUNT))
     wait_until_all_is_acked(tmp_path, agent)
     preferred.start()
-    agent.wait_until_told("failover uses another output")
+    agent.wait_until_told("failover uses this output now")
     assert agent.end(signal.SIGTERM) == 0, agent.log
     kept = [json.loads(line)["n"] for line in (tmp_path / "failed.txt").read_text().splitlines()]
     judge(range(COUNT), [record["n"] for record in preferred.records()]).assert_right()
@@ -251,3 +251,18 @@ def test_a_device_that_is_always_full_is_waited_for(start: Start, tmp_path: Path
     assert agent.end(signal.SIGTERM) == 1
     assert "lost: 10 events of" in agent.log
     assert not tail_of(tmp_path / "stdout.txt")
+
+
+def test_with_standard_error_closed_it_delivers_all_the_same(tmp_path: Path) -> None:
+    command = f'echo x | {sys.executable} -m swak up -e \'in.Stdin() | out.File("out.txt", format="raw")\' 2>&-'
+    ended = subprocess.run(["sh", "-c", command], cwd=tmp_path, timeout=50, check=False)
+    assert ended.returncode == 0
+    assert (tmp_path / "out.txt").read_text() == "x\n"
+
+
+def test_lines_that_were_cut_are_in_the_receipt(tmp_path: Path) -> None:
+    (tmp_path / "long.log").write_text("a" * 3_000 + "\n" + "b\n" + "c" * 2_000 + "\n")
+    text = 'in_.FileTailing("long.log", follow=False, max_line=1000) | out.Null()'
+    command = [sys.executable, "-m", "swak", "up", "--once", "-e", text]
+    ended = subprocess.run(command, cwd=tmp_path, timeout=50, check=True, capture_output=True, text=True)
+    assert "3 delivered, 0 will replay, 0 lost; 2 lines were longer than max_line: 3000 bytes left out" in ended.stderr

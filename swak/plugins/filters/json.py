@@ -31,7 +31,7 @@ class Json(Filter):
 
     Text that is no JSON object goes to the dead letters with a reason that says at which byte, and so do an
     impossible time, a field that is missing or is no text, and objects nested more than 500 levels deep. Integers may
-    have any size; of a key that comes twice the last value counts; undecodable bytes become U+FFFD.
+    have up to 4,300 digits; of a key that comes twice the last value counts; undecodable bytes become U+FFFD.
 
     Example:
         `task(in_.FileTailing("app.jsonl"), out.Json(time_field="ts"), out.Stdout())`

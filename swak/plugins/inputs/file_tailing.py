@@ -30,7 +30,8 @@ class FileTailing(Input):
     A path is a file or a pattern (`*`, `?`, `[...]`, and `**` for any depth); relative ones count from the working
     directory. Files that match later are found within 0.25 s (in large trees within 5 s). Every line is an event with
     the field `message`; its bytes pass untouched. What is not yet ended by a line feed waits, unless `follow=False`.
-    A line longer than `max_line` is cut there; `lines_cut` and `bytes_cut` count, and a warning tells.
+    A line longer than `max_line` is cut there; `lines_cut` and `bytes_cut` count, a warning
+    and the receipt tell.
 
     Where it stands is kept for each file generation (device, inode, the kernel's file handle, and a hash of the first
     KiB), so a restart repeats and loses nothing:
@@ -91,6 +92,11 @@ class FileTailing(Input):
     def bytes_cut(self) -> int:
         """Bytes of those lines that were left out."""
         return self._cuts.size_bytes if self._cuts else 0
+
+    def notes(self) -> str:
+        if not self.lines_cut:
+            return ""
+        return f"{self.lines_cut} lines were longer than max_line: {self.bytes_cut} bytes left out"
 
     def seek(self, positions: Mapping[str, Position]) -> None:
         self._marks = marks_from(positions) if positions else None
