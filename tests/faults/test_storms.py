@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),  # that is the attack
+    # A shot may land in a weak reference's callback, of threading itself for one, where the interpreter swallows it.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 COUNT, SIZE = 30_000, 50
 SHOTS = 300
