@@ -5,7 +5,6 @@
     SwakError
     ├── ConfigError      a recipe or an option is wrong; every problem at once (exit 78)
     ├── StateError       the data directory cannot be used (locked, unreadable, not writable)
-    ├── PluginError      a plugin broke its contract
     ├── Signal           how a plugin tells its seat something
     │   ├── EndOfInput   an input has nothing more and never will
     │   ├── Retry        an output asks for the same batch again, later
@@ -54,10 +53,6 @@ class ConfigError(SwakError):
 
 class StateError(SwakError):
     """The data directory cannot be used."""
-
-
-class PluginError(SwakError):
-    """A plugin broke its contract."""
 
 
 class Signal(SwakError):  # noqa: N818 - a signal, not an error

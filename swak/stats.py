@@ -19,7 +19,7 @@ class Reasons(dict[str, int]):
 class Tally:
     """Events that passed one stage. Written by the stage's mailbox under its lock, so every reading balances."""
 
-    __slots__ = ("batches", "dead", "filtered", "held", "into", "made", "merged", "out", "size_bytes")
+    __slots__ = ("dead", "filtered", "held", "into", "made", "merged", "out")
 
     def __init__(self) -> None:
         self.into = 0
@@ -27,8 +27,6 @@ class Tally:
         self.out = 0
         self.merged = 0
         self.held = 0
-        self.batches = 0
-        self.size_bytes = 0
         self.filtered = Reasons()
         self.dead = Reasons()
 
@@ -42,7 +40,6 @@ class Tally:
         made = Tally.__new__(Tally)
         made.into, made.made, made.out = self.into, self.made, self.out
         made.merged, made.held = self.merged, self.held
-        made.batches, made.size_bytes = self.batches, self.size_bytes
         made.filtered, made.dead = Reasons(self.filtered), Reasons(self.dead)
         return made
 

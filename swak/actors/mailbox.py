@@ -327,7 +327,6 @@ class Mailbox:
         tally.out += counts.out
         tally.merged += counts.merged
         tally.held += counts.held
-        tally.batches += 1
         for whole, part in ((tally.filtered, counts.filtered), (tally.dead, counts.dead)):
             _add(whole, part)
         return tally

@@ -51,7 +51,6 @@ class Seat(Actor):
         self._ways: deque[Way] = deque()
         self._then: Callable[[], None] | None = None
         self._burial: tuple[Origin, Sequence[DeadEvent], Callable[[], None]] | None = None
-        self._bury_at: float | None = None
 
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]
         return Inbox(self._take_envelope)
