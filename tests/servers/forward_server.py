@@ -30,6 +30,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        # A predecessor that was killed inside its write left half a line, of a chunk that it never acked.
+        os.ftruncate(self._fd, path.read_bytes().rfind(b"\n") + 1)
         self._lock = threading.Lock()
         self.chunks = 0
 
