@@ -281,6 +281,11 @@ class Sources:
                 self.lost += before - sum(source.counts()[0] for source in self._sources.values())
         return {name: end for name, end in ends.items() if end is not None}
 
+    def settled_to(self, name: str) -> Position:
+        """Return the position up to which one source is settled; None when nothing of it is."""
+        source = self._sources.get(name)
+        return None if source is None else source.settled_to
+
     def settled(self) -> dict[str, Position]:
         """Return the position up to which each source is settled: what a checkpoint keeps."""
         return {s.name: s.settled_to for s in list(self._sources.values()) if s.settled_to is not None}

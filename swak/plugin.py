@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+from swak.ack import Position
 from swak.clock import SYSTEM, Clock
 from swak.errors import Problem, Refused, report
 from swak.event import EVENTS_MAX, Batch, Body, Chunk, Event, gather
@@ -15,8 +17,6 @@ from swak.recipe import Pipeable, calling_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from swak.ack import Position
 
 
 class Pending:
@@ -65,9 +65,8 @@ class Plugin(Pipeable):
         problems = []
         names = list(self.options)
         if len(values) > len(names):
-            problems.append(
-                (f"takes at most {len(names)} options, {len(values)} were given", f"see: swak desc {self.name}")
-            )
+            what = f"takes at most {len(names)} options, {len(values)} were given"
+            problems.append((what, f"see: swak desc {self.name}"))
         given = dict(zip(names, values, strict=False))
         for name, value in named.items():
             if name not in self.options:
@@ -135,6 +134,9 @@ class Input(Plugin):
     once: bool = False
     """Whether to end where the source ends now, instead of waiting for more. May be set while the input is open."""
 
+    settled: Callable[[str], Position] | None = None
+    """Up to which position a source is settled, None when nothing of it is. Set by whoever runs the input."""
+
     @property
     def endless(self) -> bool:
         """Whether it never ends, even with `once`: a generator without a count."""
@@ -158,6 +160,15 @@ class Input(Plugin):
         A Chunk without events only tells a position: it counts as settled at once, and nothing flows.
         """
         raise NotImplementedError
+
+    def reads(self, path: str) -> bool:
+        """Tell whether it reads what lies at this absolute path, now or later. Told from the options alone."""
+        del path
+        return False
+
+    def rest(self) -> Chunk | None:
+        """Return what was held back until more comes, or None. Asked until None, when reading stops for good."""
+        return None
 
     def notes(self) -> str:
         """Return what the receipt should say of this input besides the figures, e.g. what was cut."""
@@ -236,6 +247,10 @@ class Output(Plugin):
         brings the batch to a fresh plugin, then in halves, until the one event that fails goes to the dead letters.
         """
         raise NotImplementedError
+
+    def writes_to(self) -> list[str]:
+        """Return the absolute paths of files that it appends to: no input of the recipe may read them."""
+        return []
 
     def sync(self) -> None:
         """Make everything that was answered with Pending safe."""

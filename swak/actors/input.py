@@ -35,6 +35,8 @@ class InputSeat(Seat):
         assert isinstance(plugin, Input)
         self.plugin = plugin
         self.longest_wait_s = plugin.wait_s
+        if post.sources is not None:
+            plugin.settled = post.sources.settled_to
 
     def on_open(self) -> None:
         self._open_or_retry()
@@ -63,7 +65,7 @@ class InputSeat(Seat):
 
     def on_read(self) -> None:
         if self.post.draining:
-            self.finish()
+            self._stop()
             return
         if not self.opened:
             self._open_or_retry()
@@ -126,7 +128,20 @@ class InputSeat(Seat):
 
     def on_stop_reading(self) -> None:
         if not self._ways:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Let what the plugin held back flow, then finish."""
+        rest = None
+        if self.opened:
+            try:
+                rest = self.lease.call(self.plugin.rest)
+            except OSError as error:
+                log.warning("what was held back cannot be read", stage=self.post.name, error=str(error))
+        if rest is None:
             self.finish()
+        else:
+            self._forward([rest])
 
 
 def _chunks(events: list[Event]) -> list[Chunk]:

@@ -1,50 +1,42 @@
-"""Finding files: what the paths and patterns name now, and where the generations of a path went meanwhile."""
+"""Finding the generations of a file: under a new name, in a renamed directory, as a copy, compressed."""
 
 from __future__ import annotations
 
-# ruff: noqa: PTH100, PTH111, PTH112, PTH113, PTH116, PTH119, PTH120, PTH207 - a Path changes spellings, and costs ten times as much
+# ruff: noqa: PTH116, PTH118, PTH119, PTH120 - a Path changes spellings, and costs ten times as much
 import errno
-import fnmatch
-import glob
 import os
 import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.log import get
-from swak.tailing.identity import (
-    Key,
-    Mark,
-    head_matches,
-    identify,
-    inode_of,
-    key_of,
-    may_be_same,
-    path_text,
-)
+from swak.tailing.content import Content, Unpacked, can_unpack, content_of, copy_matches, suffix_of
+from swak.tailing.identity import Key, Mark, head_matches, identify, inode_of, key_of, may_be_same, path_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from swak.tailing.growth import Entry
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 log = get("swak.tailing")
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".lzma", ".z", ".zip")
 _ROTATED = re.compile(r"[.-](\d[\w.:-]*|old|bak|prev|orig|save)", re.ASCII)
 """What a rotated file has after its path: a number or date ("-20240131", ".1", ".2024-01-31") or such a word."""
-_WATCHED_MAX = 256
-"""Directories of one input that are watched for new names; what is beyond is found by looking."""
+_DIGITS = re.compile(r"\d+")
 _SCANS_MAX = 3
+_SIBLINGS_MAX = 10_000
+"""Directories beside a missing one that are looked at, in case that it was renamed."""
 
 
 class Opened(NamedTuple):
     """An open file, and the position up to which it was read, if it ever was."""
 
-    fd: int
+    content: Content
     status: os.stat_result
     source: str
     mark: Mark | None
+    path: str
+    """Where it is now."""
+    is_copy: bool = False
+    """Whether it is known to be a copy, which nobody writes to."""
 
     @property
     def key(self) -> Key:
@@ -56,73 +48,24 @@ class Opened(NamedTuple):
         """When the file was last written to or renamed."""
         return max(self.status.st_mtime_ns, self.status.st_ctime_ns)
 
+    @property
+    def packed(self) -> bool:
+        """Whether the file is compressed: positions are in what it holds, its size is not."""
+        return isinstance(self.content, Unpacked)
 
-class Wanted:
-    """The paths and glob patterns of one input, made absolute; `exclude` takes away from what patterns match."""
-
-    def __init__(self, paths: Sequence[str], exclude: Sequence[str] = ()) -> None:
-        absolute = [os.path.abspath(os.path.expanduser(path)) for path in paths]
-        self.plain = [path for path in absolute if not glob.has_magic(path)]
-        self.patterns = [path for path in absolute if glob.has_magic(path)]
-        self.identity = ", ".join(map(path_text, absolute))
-        """The paths as one text: the key of their positions in a checkpoint."""
-        self._exclude = [os.path.expanduser(one) for one in exclude]
-        self._names = {(os.path.dirname(path), os.path.basename(path)) for path in self.plain}
-        self._last = [os.path.basename(pattern) for pattern in self.patterns]
-        self._told: set[str] = set()
-        self._troubles: dict[str, str] = {}
-
-    def paths(self) -> list[str]:
-        """Return the plain paths, there or not, and the files that patterns match now, each once."""
-        found = dict.fromkeys(self.plain)
-        for pattern in self.patterns:
-            self._note_root(_root(pattern))
-            for path in sorted(glob.iglob(pattern, recursive=True)):
-                if path not in found and not self._excluded(path) and os.path.isfile(path):
-                    found[path] = None
-        return list(found)
-
-    def misnamed(self) -> list[str]:
-        """Return the plain paths that name a directory."""
-        return [path for path in self.plain if os.path.isdir(path)]
-
-    def directories(self, paths: Sequence[str]) -> list[str]:
-        """Return the directories in which names that matter may come and go."""
-        roots = [_root(pattern) for pattern in self.patterns]
-        return list(dict.fromkeys([*roots, *map(os.path.dirname, self.plain), *map(os.path.dirname, paths)]))[
-            :_WATCHED_MAX
-        ]
-
-    def concerns(self, entry: Entry) -> bool:
-        """Tell whether a name that came or went may change what `paths` returns."""
-        if not entry.name or (entry.is_directory and self.patterns):
-            return True
-        named = (entry.directory, entry.name) in self._names
-        return named or any(fnmatch.fnmatchcase(entry.name, last) for last in self._last)
-
-    def _note_root(self, root: str) -> None:
-        """Tell, once for each change, that a pattern matches nothing because its directory cannot be listed."""
-        try:
-            os.scandir(root).close()
-            trouble = ""
-        except OSError as error:
-            trouble = str(error)
-        if trouble != self._troubles.get(root, ""):
-            self._troubles[root] = trouble
-            if trouble:
-                log.bind(path=path_text(root)).warning("directory of a pattern cannot be listed", error=trouble)
-            else:
-                log.info("directory of a pattern is there now", path=path_text(root))
-
-    def _excluded(self, path: str) -> bool:
-        if any(fnmatch.fnmatchcase(path if "/" in one else os.path.basename(path), one) for one in self._exclude):
-            return True
-        if not path.lower().endswith(_COMPRESSED):
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing was added after the position."""
+        if self.mark is None:
             return False
-        if path not in self._told and len(self._told) < 1_000:
-            self._told.add(path)
-            log.info("compressed file left alone", path=path_text(path))
-        return True
+        if self.packed:
+            return self.mark.size_bytes == self.mark.offset and self.status.st_mtime_ns <= self.mark.time_ns
+        return self.status.st_size == self.mark.offset
+
+    def close(self) -> None:
+        """Close a file that is not followed."""
+        self.content.close()
+        os.close(self.content.fd)
 
 
 def open_file(path: str, known: Mapping[str, Mark]) -> Opened:
@@ -136,7 +79,7 @@ def open_file(path: str, known: Mapping[str, Mark]) -> Opened:
         _require_regular(status, path)
         seen = identify(fd)
         source = seen if seen in known else _renumbered(fd, seen, known)
-        return Opened(fd, status, source, known.get(source))
+        return Opened(content_of(fd, path), status, source, known.get(source), path)
     except BaseException:
         os.close(fd)
         raise
@@ -156,23 +99,35 @@ def _require_regular(status: os.stat_result, path: str) -> None:
         raise NotRegularError(status.st_mode, path)
 
 
-def find_known(path: str, known: Mapping[str, Mark]) -> tuple[list[Opened], set[str]]:
-    """Open the generations in `known` that still lie in the directory of `path`, under whatever name.
+def real_place(path: str, fd: int) -> tuple[str, str]:
+    """Return where a file really is when that is not `path`, and device and inode of the directory it is in.
 
-    Return them with the sources that were not found. The directory is searched again when one was not found and
-    names changed meanwhile. OSError when it cannot be listed.
+    OSError when it is gone: then neither is known.
     """
-    directory = os.path.dirname(path)
+    real = os.path.realpath(path)
+    folder = os.stat(os.path.dirname(real))
+    if key_of(os.stat(real)) != key_of(os.fstat(fd)):
+        raise FileNotFoundError(errno.ENOENT, "another file took its place", path)
+    return "" if real == path else real, f"{folder.st_dev:x}:{folder.st_ino}"
+
+
+def find_known(path: str, known: Mapping[str, Mark]) -> tuple[list[Opened], set[str]]:
+    """Open the generations in `known` that can be found by what they are, whatever their names are now.
+
+    Return them with the sources that were not found. They are looked for at their path, in the directories where they
+    were, and where these were renamed to. OSError when the directory of `path` cannot be listed.
+    """
     found: dict[str, Opened] = {}
-    _add_known(found, path, known)
     try:
-        for _ in range(_SCANS_MAX if len(found) < len(known) else 0):
-            before = os.stat(directory).st_mtime_ns
-            inodes = {inode_of(source) for source in known if source not in found}
-            for entry in _entries(directory):
-                if entry.inode() in inodes or _is_generation(entry.name, os.path.basename(path)):
-                    _add_known(found, entry.path, known)
-            if len(found) == len(known) or os.stat(directory).st_mtime_ns == before:
+        _add_known(found, path, known)
+        missing = {source: known[source] for source in known if source not in found}
+        for directory in _homes(path, missing.values()) if missing else ():
+            try:
+                _search(directory, os.path.basename(path), missing, found)
+            except FileNotFoundError:
+                continue  # it was renamed, or removed with everything in it
+            missing = {source: known[source] for source in known if source not in found}
+            if not missing:
                 break
     except BaseException:
         close_all(found.values())
@@ -180,23 +135,128 @@ def find_known(path: str, known: Mapping[str, Mark]) -> tuple[list[Opened], set[
     return list(found.values()), set(known) - set(found)
 
 
+def _search(directory: str, base: str, known: Mapping[str, Mark], found: dict[str, Opened]) -> None:
+    """Look through a directory, again when one was not found and names changed meanwhile."""
+    for _ in range(_SCANS_MAX):
+        before = os.stat(directory).st_mtime_ns
+        inodes = {inode_of(source) for source in known if source not in found}
+        for entry in _entries(directory):
+            if entry.inode() in inodes or is_generation(entry.name, base):
+                _add_known(found, entry.path, known)
+        if set(known) <= set(found) or os.stat(directory).st_mtime_ns == before:
+            return
+
+
+def _homes(path: str, marks: Iterable[Mark]) -> Iterator[str]:
+    """Yield the directories in which the files may be: as they were called, and as they are called now."""
+    directories = dict.fromkeys([os.path.dirname(path)])
+    folders: dict[str, str] = {}
+    for mark in marks:
+        directory = os.path.dirname(mark.real or path)
+        directories[directory] = None
+        if mark.folder:
+            folders[mark.folder] = directory
+    yield from directories
+    for folder, directory in folders.items():
+        renamed = _renamed(directory, folder)
+        if renamed is not None and renamed not in directories:
+            yield renamed
+
+
+def _renamed(directory: str, folder: str) -> str | None:
+    """Return where the directory with this device and inode is now: it, or one that it is in, got another name."""
+    above, below = directory, ""
+    while os.path.dirname(above) != above:
+        above, name = os.path.split(above)
+        try:
+            for entry in _entries(above)[:_SIBLINGS_MAX]:
+                candidate = os.path.join(entry.path, below) if below else entry.path
+                if _is_folder(candidate, folder):
+                    return candidate
+        except OSError as error:
+            log.debug("cannot look for a renamed directory", directory=path_text(above), error=str(error))
+        below = os.path.join(name, below) if below else name
+    return None
+
+
+def _is_folder(path: str, folder: str) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and f"{status.st_dev:x}:{status.st_ino}" == folder
+
+
+def find_copy(path: str, mark: Mark, others: Collection[str]) -> Opened | None:
+    """Open the file that holds what was read up to `mark` and is none of `others`: a copy, or compressed.
+
+    It is looked for among the rotated names beside `path` and where the file really was, the newest first.
+    """
+    if not mark.offset:
+        return None  # anything holds nothing
+    for directory, base in dict.fromkeys([os.path.split(path), os.path.split(mark.real or path)]):
+        try:
+            entries = [entry for entry in _entries(directory) if is_generation(entry.name, base, packed=True)]
+        except OSError as error:
+            log.debug("cannot look for copies", directory=path_text(directory), error=str(error))
+            continue
+        for entry in sorted(entries, key=_modified_ns, reverse=True):
+            opened = _open_quietly(entry.path)
+            if opened is None:
+                continue
+            if entry.path != path and opened.source not in others and holds(opened.content, mark):
+                return opened._replace(mark=mark)
+            opened.close()
+    return None
+
+
+def holds(content: Content, mark: Mark) -> bool:
+    """Tell whether a file holds what was read up to the position. A damaged one does not."""
+    try:
+        return copy_matches(content, mark.head_len, mark.head_hash, mark.tail_len, mark.tail_hash, mark.offset)
+    except OSError as error:
+        log.debug("cannot be compared", error=str(error))
+        return False
+
+
 def find_unseen(path: str, known: Mapping[str, Mark], followed: Collection[str], since_ns: int) -> list[Opened]:
     """Open the rotated generations of `path` that nobody read yet, oldest first.
 
-    They are named as the path with a suffix of rotation, are not compressed, neither in `known` nor `followed`, and
-    were changed at `since_ns` or later. OSError when the directory cannot be listed.
+    They are named as the path (or, behind a symbolic link, as what it names) with a suffix of rotation, neither in
+    `known` nor `followed`, and were changed at `since_ns` or later. OSError when the directory cannot be listed.
     """
-    directory, base = os.path.split(path)
     unseen: dict[str, Opened] = {}
-    for entry in _entries(directory):
-        if not entry.name.startswith(base) or entry.name == base or entry.name.lower().endswith(_COMPRESSED):
-            continue
+    real = os.path.realpath(path)
+    try:
+        for place in dict.fromkeys([path, real]):
+            _add_unseen(unseen, place, known, followed, since_ns, behind_link=place != path)
+    except BaseException:
+        close_all(unseen.values())
+        raise
+    return sorted(unseen.values(), key=lambda one: one.status.st_mtime_ns)
+
+
+def _add_unseen(
+    unseen: dict[str, Opened],
+    path: str,
+    known: Mapping[str, Mark],
+    followed: Collection[str],
+    since_ns: int,
+    *,
+    behind_link: bool,
+) -> None:
+    directory, base = os.path.split(path)
+    entries = {entry.name: entry for entry in _entries(directory)}
+    for name, entry in entries.items():
+        suffix = suffix_of(name)
+        if name == base or (suffix and (name[: len(name) - len(suffix)] in entries or not can_unpack(name))):
+            continue  # while it is being compressed, the plain file is there as well
         try:
             if not entry.is_file() or entry.stat().st_mtime_ns < since_ns:
                 continue
-            if not _is_generation(entry.name, base):
-                if entry.name[len(base)] in ".-_":
-                    log.info("not taken for a rotated generation", path=path_text(path), name=path_text(entry.name))
+            if not is_generation(name, base, packed=True) and not (behind_link and _alike(name, base)):
+                if name.startswith(base) and name[len(base)] in ".-_":
+                    log.info("not taken for a rotated generation", path=path_text(path), name=path_text(name))
                 continue
             opened = open_file(entry.path, known)
         except FileNotFoundError:
@@ -204,36 +264,42 @@ def find_unseen(path: str, known: Mapping[str, Mark], followed: Collection[str],
         except OSError as error:
             log.error("cannot read a rotated file", path=path_text(entry.path), error=str(error))
             continue
-        if opened.source in known or opened.source in followed or opened.source in unseen:
-            os.close(opened.fd)
+        met = opened.source in known or opened.source in followed or opened.source in unseen
+        if met or (suffix and not opened.packed):
+            opened.close()
         else:
             unseen[opened.source] = opened
-    return sorted(unseen.values(), key=lambda one: one.status.st_mtime_ns)
 
 
-def vanished(directory: str, known: Mapping[str, Mark]) -> set[str]:
-    """Return the sources that have no name in the directory any more. OSError when it cannot be listed."""
-    entries = _entries(directory)
-    if not entries:
-        return set()  # perhaps the bare mount point of a disk that comes later
-    inodes = {inode_of(source) for source in known}
-    there: set[str] = set()
-    for entry in entries:
-        if entry.inode() in inodes:
-            try:
-                opened = open_file(entry.path, known)
-            except OSError:  # unreadable is not gone
-                there.update(source for source in known if inode_of(source) == entry.inode())
-                continue
-            there.add(opened.source)
-            os.close(opened.fd)
-    return set(known) - there
+def _alike(name: str, base: str) -> bool:
+    """Tell whether two names differ in their numbers only, as names with dates do."""
+    return _DIGITS.search(base) is not None and _DIGITS.sub("#", name) == _DIGITS.sub("#", base)
 
 
-def close_all(opened: Collection[Opened] | Iterator[Opened]) -> None:
+def is_generation(name: str, base: str, *, packed: bool = False) -> bool:
+    """Tell whether a name is the base, or the base and a suffix of rotation; with `packed`, compressed or not."""
+    suffix = suffix_of(name)
+    if suffix:
+        if not packed or not can_unpack(name):
+            return False
+        name = name[: len(name) - len(suffix)]
+    if not name.startswith(base):
+        return False
+    return name == base or _ROTATED.fullmatch(name, len(base)) is not None
+
+
+def originals(path: str) -> set[str]:
+    """Return the paths of which `path` may be a rotated or compressed generation."""
+    directory, name = os.path.split(path)
+    bare = name[: len(name) - len(suffix_of(name))]
+    found = {bare} | {bare[: match.start()] for match in re.finditer("[.-]", bare)}
+    return {os.path.join(directory, base) for base in found if base and is_generation(bare, base)}
+
+
+def close_all(opened: Iterable[Opened]) -> None:
     """Close files that are not followed."""
     for one in opened:
-        os.close(one.fd)
+        one.close()
 
 
 def _add_known(found: dict[str, Opened], path: str, known: Mapping[str, Mark]) -> None:
@@ -247,9 +313,17 @@ def _add_known(found: dict[str, Opened], path: str, known: Mapping[str, Mark]) -
         log.error("cannot read a rotated file", path=path_text(path), error=str(error))
         return
     if opened.mark is None or opened.source in found:
-        os.close(opened.fd)
+        opened.close()
     else:
         found[opened.source] = opened
+
+
+def _open_quietly(path: str) -> Opened | None:
+    try:
+        return open_file(path, {})
+    except OSError as error:
+        log.debug("cannot be compared", path=path_text(path), error=str(error))
+        return None
 
 
 def _renumbered(fd: int, seen: str, known: Mapping[str, Mark]) -> str:
@@ -259,18 +333,13 @@ def _renumbered(fd: int, seen: str, known: Mapping[str, Mark]) -> str:
     return seen
 
 
-def _is_generation(name: str, base: str) -> bool:
-    if not name.startswith(base) or name.lower().endswith(_COMPRESSED):
-        return False
-    return name == base or _ROTATED.fullmatch(name, len(base)) is not None
+def _modified_ns(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_mtime_ns
+    except OSError:  # gone since it was listed
+        return 0
 
 
 def _entries(directory: str) -> list[os.DirEntry[str]]:
     with os.scandir(directory) as entries:
         return list(entries)
-
-
-def _root(pattern: str) -> str:
-    while glob.has_magic(pattern):
-        pattern = os.path.dirname(pattern)
-    return pattern

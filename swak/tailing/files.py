@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-# ruff: noqa: PTH116, PTH120 - a Path changes spellings, and costs ten times as much
+# ruff: noqa: PTH116 - a Path changes spellings, and costs ten times as much
 import os
 import time
-from collections import defaultdict, deque
+from collections import ChainMap, defaultdict
 from typing import TYPE_CHECKING
 
 from swak.log import get
-from swak.tailing.discovery import Opened, Wanted, close_all, find_known, find_unseen, open_file, vanished
-from swak.tailing.follow import Cuts, Follower, Limits
-from swak.tailing.identity import Key, Mark, key_of, path_from, path_text
+from swak.tailing.closed import Spot
+from swak.tailing.discovery import Opened, find_known, find_unseen
+from swak.tailing.followed import Followed
+from swak.tailing.identity import Mark, key_of, path_from, path_text
 from swak.tailing.lineage import Generation, Lineage, Pace
-from swak.tailing.turns import RETRY_S, Taken, Turns
+from swak.tailing.turns import RETRY_S, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from swak.clock import Clock
+    from swak.tailing.growth import Growth
+    from swak.tailing.shape import Shape
+    from swak.tailing.tree import Tree
 
 log = get("swak.tailing")
 
 LOOK_S = 0.25
 SWEEP_S = 5.0
-"""How often the names are looked at, at least and at most, and how often everything is compared although nothing was
-noticed: notices get lost when queues overflow and on odd file systems."""
+"""How often the names are looked at where no notices of them are to be had, and how often everything is compared
+although nothing was noticed: notices get lost when queues overflow and on odd file systems."""
 LOOK_SHARE = 200
 """A look that takes long is repeated less often: it costs at most one part in so many of the time."""
-CHEAP_S = 0.001
-NOTICED_SHARE = 20
-"""A look that took less is done at once when a name came or went; a longer one may cost one part in so many then."""
 _STEPS_MAX = 64
-_GONE_MAX = 1_000
 
 
 class Files:
@@ -40,39 +40,44 @@ class Files:
 
     def __init__(
         self,
-        wanted: Wanted,
+        tree: Tree,
         marks: Mapping[str, Mark],
         *,
         clock: Clock,
-        limits: Limits,
-        cuts: Cuts,
+        shape: Shape,
+        growth: Growth[Generation],
         pace: Pace,
         from_end: bool,
+        open_max: int,
+        settled: Callable[[str], Mark | None] | None = None,
     ) -> None:
-        """Take up the positions and look for the files. `from_end` skips what is in files that are there now."""
+        """Take up the positions and look for the files. `from_end` skips what is in files that are there now.
+
+        At most `open_max` files are held open. `settled` tells up to where a source is safe; without it everything is
+        that was handed out.
+        """
         self.over = False
         """Whether the last `next` found everything read that there is."""
         self.busy = False
         """Whether the last `next` returned nothing, but has more to do: call it again at once."""
-        self._cuts = cuts
-        self._wanted = wanted
-        self._known = dict(marks)
-        """How far the files were read that are not open."""
+        self._tree = tree
         self._clock = clock
-        self._limits = limits
+        self._shortfalls = shape.shortfalls
         self._pace = pace
-        self._lineages: dict[str, Lineage] = {}
-        self._moving: list[Lineage] = []
-        """Lineages in which something may be due without any growth."""
-        self._open: dict[Key, Generation] = {}
-        self._sources: dict[str, Generation] = {}
-        self._gone: dict[str, None] = {}
-        self._fresh: deque[Generation] = deque()
-        """Files whose beginning is told before anything is read from them. So they are found again after a rotation
-        and a crash even when nothing of them was settled, and nothing is skipped that came after the first start."""
+        self._settled = settled
+        self._followed = Followed(marks, clock=clock, shape=shape, growth=growth, open_max=open_max, finish=pace.finish)
+        self._lineages = self._followed.lineages
+        self._closed = self._followed.closed
+        self._turns = self._followed.turns
+        self._again: dict[str, None] = {}
+        """Paths to look at again, whether or not anything happened to them."""
         self._look_at = self._sweep_at = clock.monotonic()
-        self._look_cost_s = 0.0
-        self._turns = Turns(clock)
+        self._looked_ns = 0
+        """When the paths were last known to name what they are known to name."""
+        self._watched = -1
+        """The revision of the tree whose directories are watched."""
+        self._noticed = False
+        """Whether all of them are."""
         try:
             self._restore(clock.monotonic())
             self._look(clock.monotonic(), skip=from_end)
@@ -81,7 +86,7 @@ class Files:
             raise
 
     def next(self) -> Taken | None:
-        """Return the next whole lines of a file whose turn it is, or None when there are none now. Never waits."""
+        """Return the next events of a file whose turn it is, or None when there are none now. Never waits."""
         now = self._clock.monotonic()
         if self._turns.pass_time(now):
             self._notice(now)  # also when data never ends: other files must not wait for a pause
@@ -91,21 +96,25 @@ class Files:
             self._sweep(now)
         if now >= self._look_at:
             self._look(now)
-        if self._fresh:
-            follower = self._fresh.popleft().follower
-            return Taken(b"", follower.source, follower.mark())
-        taken = self._turns.take(now)
+        if self._followed.fresh:
+            follower = self._followed.fresh.popleft().follower
+            return Taken(None, follower.source, follower.mark())
+        taken = self._take(now)
         steps = 0
-        while taken is None and steps < _STEPS_MAX and self._progress(now):
-            taken = self._turns.take(now)
+        while taken is None and not self._followed.fresh and steps < _STEPS_MAX and self._progress(now):
+            taken = self._take(now)
             steps += 1
-        self.busy = taken is None and (self._turns.busy or steps == _STEPS_MAX)
+        self.busy = taken is None and (bool(self._followed.fresh) or self._turns.busy or steps == _STEPS_MAX)
         self.over = taken is None and not self.busy
         return taken
 
+    def rest(self) -> Taken | None:
+        """Hand out what waits for more lines, when reading ends here."""
+        return self._turns.rest()
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until something may have come, at most so long. Return whether `wake` ended it."""
-        return not self.busy and self._turns.wait(timeout_s, self._look_at)
+        return not self.busy and self._turns.wait(timeout_s, min(self._look_at, self._sweep_at))
 
     def wake(self) -> None:
         """End a wait, or the next one. From any thread."""
@@ -113,13 +122,17 @@ class Files:
 
     def gone(self) -> list[str]:
         """Name sources that were read to their end and whose file is no longer there."""
-        return list(self._gone)
+        return list(self._closed.gone)
 
     def close(self) -> None:
         """Close all files."""
-        for generation in list(self._open.values()):
-            self._drop(generation)
-        self._turns.close()
+        self._followed.close()
+
+    def _take(self, now: float) -> Taken | None:
+        taken = self._turns.take(now)
+        for generation in self._turns.cut_off():
+            self._followed.begin_anew(generation, now)
+        return taken
 
     def _progress(self, now: float) -> bool:
         """Find something to do besides reading hot files; tell whether there is."""
@@ -128,125 +141,116 @@ class Files:
     def _notice(self, now: float) -> bool:
         """Take up what was noticed; tell whether there is anything new."""
         grown, entries = self._turns.notice()
-        if any(self._wanted.concerns(entry) for entry in entries):
-            if self._look_cost_s < CHEAP_S:
-                self._look(now)
-                return True
-            self._look_at = min(self._look_at, now + self._look_cost_s * NOTICED_SHARE)
-        return grown
+        touched = self._tree.note(entries) if entries else []
+        self._look_at_paths(touched, now)
+        if self._again:
+            self._look_at = min(self._look_at, now + LOOK_S)
+        return grown or bool(touched)
 
     def _advance(self, now: float) -> bool:
         """Let rotation go on where it is time; tell whether there is something to read or something was closed."""
         stirred = False
-        for lineage in self._moving:
-            steps = lineage.advance(now, self._pace)
+        for lineage in list(self._followed.moving):
+            steps = lineage.advance(now, self._pace, self._is_settled)
             for generation in steps.stirred:
                 self._turns.stir(generation)
             for generation in steps.over:
-                self._known[generation.follower.source] = generation.follower.mark()
-                self._drop(generation)
+                self._followed.put_away(generation)
+            self._followed.note_moving(lineage)
             stirred |= bool(steps.stirred or steps.over)
         return stirred
 
+    def _is_settled(self, generation: Generation) -> bool:
+        """Tell whether everything that was handed out of the file is safe."""
+        if self._settled is None or self._pace.finish:
+            return True
+        mark = self._settled(generation.follower.source)
+        return mark is None or mark.reached == generation.follower.mark().reached
+
     def _look(self, now: float, *, skip: bool = False) -> None:
-        """Compare what the paths name with what is followed."""
-        began = time.monotonic()
-        paths = self._wanted.paths()
-        named: set[Key] = set()
-        for path in paths:
+        """Compare what the paths name with what is followed, where names may have changed."""
+        began, began_ns = time.monotonic(), time.time_ns()
+        again, self._again = self._again, {}
+        self._look_at_paths([*self._tree.look(), *again], now, skip=skip)
+        self._looked_ns = began_ns  # not the clock's: it is compared with times of the file system
+        if self._tree.revision != self._watched:
+            noticed = [self._turns.watch(directory) for directory in self._tree.directories()]
+            self._noticed = all(noticed)
+            self._watched = self._tree.revision
+        often_s = LOOK_S if self._again or not self._noticed else SWEEP_S
+        self._look_at = now + min(SWEEP_S, max(often_s, (time.monotonic() - began) * LOOK_SHARE))
+
+    def _look_at_paths(self, paths: Iterable[str], now: float, *, skip: bool = False) -> None:
+        for path in dict.fromkeys(paths):
             lineage = self._lineages.get(path)
             if lineage is None:
-                lineage = self._lineages[path] = Lineage(path, globbed=path not in self._wanted.plain)
-            self._look_at_path(lineage, named, now, skip=skip)
-        for key, generation in self._open.items():
-            generation.named = key in named
-        self._moving = [one for one in self._lineages.values() if self._pace.finish or not one.settled]
-        matched = set(paths)
-        for path in [one.path for one in self._moving if not one.generations and one.path not in matched]:
-            del self._lineages[path]
-        self._turns.watch(self._wanted.directories(paths))
-        self._look_cost_s = time.monotonic() - began
-        self._look_at = now + min(SWEEP_S, max(LOOK_S, self._look_cost_s * LOOK_SHARE))
+                lineage = self._lineages[path] = Lineage(path, globbed=path not in self._tree.plain)
+            self._look_at_path(lineage, now, skip=skip)
+            self._followed.note_moving(lineage)
+            if lineage.globbed and not lineage.generations and path not in self._followed.names:
+                del self._lineages[path]
+                self._followed.moving.pop(lineage, None)
 
-    def _look_at_path(self, lineage: Lineage, named: set[Key], now: float, *, skip: bool) -> None:
+    def _look_at_path(self, lineage: Lineage, now: float, *, skip: bool) -> None:
+        path = lineage.path
         try:
-            key = key_of(os.stat(lineage.path))
-            named.add(key)
-            if lineage.last is not None and lineage.last.key == key:
-                lineage.since_ns = time.time_ns()  # not the clock's: it is compared with times of the file system
-            if key not in self._open:
+            status = os.stat(path)
+            key = key_of(status)
+            if lineage.last is not None and self._followed.names.get(path) == lineage.last.key:
+                lineage.since_ns = max(lineage.since_ns or 0, self._looked_ns)
+            self._followed.set_name(path, key)
+            if key not in self._followed.open and not self._closed.unchanged(path, status):
                 if now < lineage.retry_at:
+                    self._again[path] = None
                     return
                 lineage.at_end |= skip
-                named.update(self._take_up(lineage, now))
+                self._take_up(lineage, now)
             self._note(lineage, "")
         except (FileNotFoundError, NotADirectoryError):
-            self._note(lineage, "" if lineage.last else "the file is not there")
+            self._followed.set_name(path, None)
+            self._note(lineage, "" if lineage.last or lineage.globbed else "the file is not there")
         except OSError as error:
             lineage.at_end |= skip
             lineage.retry_at = now + RETRY_S
+            self._again[path] = None
             self._note(lineage, str(error))
 
-    def _take_up(self, lineage: Lineage, now: float) -> list[Key]:
+    def _take_up(self, lineage: Lineage, now: float) -> None:
         """Follow the file that the path names, and before it the generations that came and went unseen."""
-        newest = open_file(lineage.path, self._known)
-        if newest.key in self._open:
-            os.close(newest.fd)
-            return [newest.key]
-        unseen: list[Opened] = []
+        followed = {one.follower.source: one.follower.mark() for one in lineage.generations}
+        newest = self._followed.open_at(lineage.path, ChainMap(self._closed.marks, followed) if followed else None)
+        if newest.key in self._followed.open:
+            newest.close()
+            return
         try:
+            if newest.source in self._followed.sources:  # the same file by another device number: a disk mounted again
+                self._followed.renew(self._followed.sources[newest.source], newest)
+                return
+            if newest.mark is None and lineage.globbed and lineage.last is None:
+                kept = self._followed.copies.compare(newest)
+                if kept is None:  # a copy of what is followed: wait and see what becomes of either
+                    self._again[lineage.path] = None
+                    newest.close()
+                    return
+                newest = kept
             unseen = self._unseen(lineage, newest.source)
-        except OSError as error:
-            bound = log.bind(path=path_text(lineage.path))
-            bound.warning("cannot look for rotated files; one that came and went is not read", error=str(error))
-        self._follow_all(lineage, [*unseen, newest], newest.key, now)
-        return [newest.key]
+        except BaseException:
+            newest.close()
+            raise
+        self._followed.follow_all(lineage, [*unseen, newest], newest.key, now)
 
     def _unseen(self, lineage: Lineage, newest: str = "") -> list[Opened]:
+        """Open the rotated generations that nobody read; only told when they cannot be looked for."""
         since_ns = lineage.successors_since_ns()
         if since_ns is None:
             return []
-        return find_unseen(lineage.path, self._known, {*self._sources, newest}, since_ns)
-
-    def _follow_all(self, lineage: Lineage, opened: list[Opened], current: Key | None, now: float) -> None:
-        """Follow files, oldest first; all but `current` have lost the path before."""
-        for index, one in enumerate(opened):
-            try:
-                generation = self._follow(lineage, one, now)
-                if one.key != current:
-                    generation.retired_at = generation.changed_at
-            except BaseException:
-                close_all(opened[index:])
-                raise
-
-    def _follow(self, lineage: Lineage, opened: Opened, now: float) -> Generation:
-        follower = Follower(
-            opened.fd, opened.source, lineage.path, limits=self._limits, cuts=self._cuts, now_ns=self._clock.time_ns
-        )
-        if opened.mark is not None:
-            follower.resume(opened.mark)
-        elif lineage.at_end:
-            follower.skip_to_end()
-        age_s = (self._clock.time_ns() - opened.touched_ns) / 1_000_000_000
-        changed_at, size_bytes = now - max(age_s, 0.0), opened.status.st_size
-        generation = Generation(follower, opened.key, lineage, changed_at=changed_at, size_bytes=size_bytes)
-        if opened.mark is None:
-            self._fresh.append(generation)
-        lineage.at_end = False
-        lineage.append(generation, now)
-        lineage.since_ns = lineage.since_ns or time.time_ns()
-        self._open[opened.key] = self._sources[opened.source] = generation
-        self._known.pop(opened.source, None)
-        self._gone.pop(opened.source, None)
-        if lineage.waiting[0] is generation:
-            self._turns.stir(generation)
-        return generation
-
-    def _drop(self, generation: Generation) -> None:
-        self._turns.forget(generation)
-        del self._open[generation.key]
-        del self._sources[generation.follower.source]
-        os.close(generation.follower.fd)
+        try:
+            found = find_unseen(lineage.path, self._closed.marks, {*self._followed.sources, newest}, since_ns)
+        except OSError as error:
+            bound = log.bind(path=path_text(lineage.path))
+            bound.warning("cannot look for rotated files; one that came and went is not read", error=str(error))
+            return []
+        return self._followed.copies.without_copies(found)
 
     def _note(self, lineage: Lineage, trouble: str) -> None:
         """Tell once for each change of state why a path cannot be followed."""
@@ -259,62 +263,82 @@ class Files:
             log.bind(path=path).warning("file cannot be followed yet; trying again", error=trouble)
 
     def _sweep(self, now: float) -> None:
-        """Compare everything, as notices may be lost, and find out which old files are no longer there."""
+        """Compare everything, as notices may be lost, and find out what became of old files."""
         self._sweep_at = now + SWEEP_S
         self._turns.sweep()
-        by_directory: defaultdict[str, dict[str, Mark]] = defaultdict(dict)
-        for source, mark in self._known.items():
-            by_directory[os.path.dirname(path_from(mark.path))][source] = mark
-        for directory, known in by_directory.items():
+        self._restart_idle()
+        for source, path in self._closed.sweep(self._clock.time_ns()).items():
+            mark = self._closed.marks[source]
             try:
-                gone = vanished(directory, known)
+                opened = self._followed.open_at(path, {source: mark})
             except OSError as error:
-                log.debug("cannot look for old files", directory=path_text(directory), error=str(error))
+                log.bind(path=path_text(path)).warning("an old file has grown and cannot be read", error=str(error))
                 continue
-            for source in gone:
-                del self._known[source]
-                self._gone[source] = None
-        while len(self._gone) > _GONE_MAX:
-            del self._gone[next(iter(self._gone))]
+            lineage = self._lineages.get(path_from(mark.path))
+            if opened.source != source:
+                self._closed.forget(source)  # its inode is another file's now
+            if opened.source != source or opened.key in self._followed.open or lineage is None:
+                opened.close()
+                continue
+            self._lay(lineage, opened, path, now)
+
+    def _lay(self, lineage: Lineage, opened: Opened, path: str, now: float) -> None:
+        if lineage.last is None and path == lineage.path:
+            self._followed.follow_all(lineage, [opened], opened.key, now)
+        else:
+            self._followed.follow_late(lineage, opened, now)
+
+    def _restart_idle(self) -> None:
+        """Open files again that have unread bytes, and stand where they stood at the last sweep without being read."""
+        for generation in list(self._followed.open.values()):
+            if not generation.stands_still():
+                continue
+            self._shortfalls.restarts += 1
+            bound = log.bind(path=path_text(generation.follower.path), source=generation.follower.source)
+            bound.error("file grows and is not read; opening it again", offset=generation.follower.offset)
+            self._followed.reopen(generation)
+            self._turns.stir(generation)
 
     def _restore(self, now: float) -> None:
         """Find the files of the positions, wherever they were renamed to, and read on where they were left."""
         by_path: defaultdict[str, dict[str, Mark]] = defaultdict(dict)
-        for source, mark in self._known.items():
+        for source, mark in self._closed.marks.items():
             by_path[path_from(mark.path)][source] = mark
         for path, known in by_path.items():
-            lineage = self._lineages[path] = Lineage(path, globbed=path not in self._wanted.plain)
+            lineage = self._lineages[path] = Lineage(path, globbed=path not in self._tree.plain)
             lineage.since_ns = max(mark.time_ns for mark in known.values()) or None
-            missing = set(known)
             try:
                 found, missing = find_known(path, known)
-                self._restore_lineage(lineage, found, now)
             except OSError as error:
                 self._note(lineage, str(error))
-            for source in missing:
-                log.bind(path=path_text(path), source=source).warning(
-                    "a file that was read before is not found; what was added to it since is not read",
-                    read_to=known[source].offset,
-                )
+                self._again[path] = None
+                found, missing = [], set(known)
+            copies = self._followed.copies.of_missing(
+                path, {source: known[source] for source in missing}, {one.source for one in found}
+            )
+            self._restore_lineage(lineage, found + copies, now)
 
     def _restore_lineage(self, lineage: Lineage, found: list[Opened], now: float) -> None:
         """Follow, oldest first, what has unread bytes or may still get some, then what nobody read, then the newest."""
         try:
             current = key_of(os.stat(lineage.path))
-        except FileNotFoundError:
+        except OSError:  # not there, or not to be reached: told when the path is looked at
             current = None
         found.sort(key=lambda one: (one.key == current, one.status.st_mtime_ns, one.mark.time_ns if one.mark else 0))
         young_ns = self._clock.time_ns() - int(self._pace.keep_s * 1_000_000_000)
         unread: list[Opened] = []
-        read: list[Opened] = []
         for one in found:
             assert one.mark is not None
-            due = one.key == current or one.status.st_size != one.mark.offset or one.touched_ns > young_ns
-            (unread if due and one.key not in self._open else read).append(one)
+            due = one.key == current or not one.is_read or one.touched_ns > young_ns
+            if due and one.key not in self._followed.open and not self._followed.full:
+                unread.append(one)
+                continue
+            if one.is_read:
+                self._closed.add(one.source, one.mark, Spot(one.path, one.key.inode, one.status.st_size))
+            one.close()
         if found:
             changed_ns = max(one.status.st_mtime_ns for one in found)
             lineage.since_ns = min(lineage.since_ns or changed_ns, changed_ns)
-        close_all(read)
-        self._follow_all(lineage, unread, current, now)
+        self._followed.follow_all(lineage, unread, current, now)
         if current is None:
-            self._follow_all(lineage, self._unseen(lineage), current, now)
+            self._followed.follow_all(lineage, self._unseen(lineage), current, now)

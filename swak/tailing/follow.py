@@ -2,91 +2,89 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from swak.event import BLOCK_BYTES
 from swak.log import get
-from swak.tailing.identity import HEAD_BYTES, Mark, head_hash, head_matches, path_text, pread
+from swak.tailing.identity import HEAD_BYTES, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.shape import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swak.event import Body
+    from swak.tailing.content import Content
+    from swak.tailing.encoding import Codec
+    from swak.tailing.shape import Shape
+
 log = get("swak.tailing")
 
 
-class Limits(NamedTuple):
-    """Bounds of one read: `block_bytes` in one block, `line_bytes` of a line (without its end) that are delivered."""
+class Truncated(NamedTuple):
+    """A file that does not hold any more what was read from it."""
 
-    line_bytes: int = 2**20
-    block_bytes: int = BLOCK_BYTES
-
-
-TELL_NS = 10_000_000_000
-"""Lines that are cut are told at most that often, with their number so far: a line of log for each would cost more
-than reading it."""
-
-
-class Cuts:
-    """What was left out of lines that were too long."""
-
-    __slots__ = ("_tell_at_ns", "lines", "size_bytes")
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self.size_bytes = 0
-        self._tell_at_ns = 0
-
-    def note(self, size_bytes: int, path: str, limit_bytes: int, now_ns: int) -> None:
-        """Count a line that was cut; tell of it unless one was told of a moment ago."""
-        self.lines += 1
-        self.size_bytes += size_bytes
-        if now_ns >= self._tell_at_ns:
-            self._tell_at_ns = now_ns + TELL_NS
-            log.warning(
-                "a line is too long and was cut",
-                path=path_text(path),
-                cut_bytes=size_bytes,
-                limit_bytes=limit_bytes,
-                lines_cut=self.lines,
-                bytes_cut=self.size_bytes,
-            )
+    mark: Mark
+    """How far it had been read."""
+    seen_bytes: int
+    """How large it had been seen to be."""
 
 
 class Follower:
-    """Reads one file generation through its descriptor, whatever becomes of its name.
+    """Reads one file generation, whatever becomes of its name.
 
-    Only positions decide what is read: a follower that takes up a position goes on exactly after it. A half line is
-    not kept in memory, it is read again when its end is there.
+    Only positions decide what is read: a follower that takes up a position goes on exactly after it. What is no whole
+    line, or no whole event of several lines, is not kept in memory: it is read again when its end is there.
     """
 
     def __init__(
-        self, fd: int, source: str, path: str, *, limits: Limits, cuts: Cuts, now_ns: Callable[[], int]
+        self,
+        content: Content,
+        source: str,
+        path: str,
+        *,
+        shape: Shape,
+        now_ns: Callable[[], int],
+        real: str = "",
+        folder: str = "",
     ) -> None:
-        self.fd = fd
+        self.content = content
         self.source = source
         self.path = path
         self.offset = 0
-        """Byte after the last whole line that was handed out."""
+        """Byte after the last whole event that was handed out."""
         self.behind = False
         """Whether the last `read` knew of more bytes: call it again at once."""
         self.drained = False
-        """Whether the last `read` left nothing unread but a half line."""
+        """Whether the last `read` left nothing unread but what has no end yet."""
         self.grew = False
         """Whether the last `read` found new bytes."""
-        self._limits = limits
-        self._cuts = cuts
+        self.truncated: Truncated | None = None
+        """Set when the content began anew, until somebody takes note."""
+        self.begin = 0
+        """Where reading began, in a copy of what was read before."""
+        self._shape = shape
         self._now_ns = now_ns
+        self._real = real
+        self._folder = folder
+        self._codec: Codec | None = None
         self._scanned = 0
-        """Never less than `offset`; there is no line end between the two."""
+        """Never less than `offset`; there is no end of an event between the two."""
+        self._held = 0
+        """Bytes of whole lines after `offset` whose event may go on."""
+        self._size_bytes = 0
         self._head = b""
         self._head_hash = ""
+        self._tail = b""
         self._cycle = 0
         self._suspect = True
         """Whether even a file of unchanged size may hold something else."""
-        self._ending = False
+        self._ending: Literal["", "event", "line"] = ""
         self._owes_line_end = False
         """Whether the last line was handed out before its line end was written."""
+
+    @property
+    def fd(self) -> int:
+        """The descriptor."""
+        return self.content.fd
 
     @property
     def reached(self) -> int:
@@ -95,170 +93,258 @@ class Follower:
 
     @property
     def half_bytes(self) -> int:
-        """Bytes of a line whose end is not there yet."""
+        """Bytes of a line or an event whose end is not there yet."""
         return self._scanned - self.offset
+
+    @property
+    def holds_lines(self) -> bool:
+        """Whether there are whole lines whose event may go on."""
+        return self._held > 0
 
     def resume(self, mark: Mark) -> None:
         """Go on after a position, or begin anew when the file does not hold what was read up to there."""
         self._cycle = mark.cycle
+        self.begin = min(self.begin or mark.begin, mark.begin)
         self.offset = self._scanned = mark.offset
-        if self.size() < mark.offset or not head_matches(self.fd, mark):
-            self._begin_anew(self.size())
-            return
-        self._head = pread(self.fd, mark.head_len, 0)
+        size = self.size()
+        self._size_bytes = max(size, mark.size_bytes)
+        self._head = self.content.pread(mark.head_len, 0)
         self._head_hash = mark.head_hash
-        self._owes_line_end = mark.offset > 0 and pread(self.fd, 1, mark.offset - 1) != b"\n"
+        self._tail = self.content.pread(mark.tail_len, mark.offset - mark.tail_len)
+        held = size >= mark.offset and _hash_is(self._head, mark.head_len, mark.head_hash)
+        if not held or not _hash_is(self._tail, mark.tail_len, mark.tail_hash):
+            self._begin_anew(mark)
+            return
+        self._find_codec(size)
+        self._owes_line_end = self._line_is_open(mark.offset)
 
     def skip_to_end(self) -> None:
         """Begin after the last line end that is there now.
 
         A last line longer than the limit is not looked through: what is added to it comes as a line of its own.
         """
-        size = end = self.size()
-        while end > max(0, size - self._limits.line_bytes - 1):
-            start = max(0, end - self._limits.block_bytes)
-            found = pread(self.fd, end - start, start).rfind(b"\n")
-            if found >= 0:
-                size = start + found + 1
+        size = end = self._size_bytes = self.size()
+        codec = self._find_codec(size)
+        while end > max(0, size - self._shape.limits.line_bytes - 1):
+            start = max(0, end - self._shape.limits.block_bytes)
+            start -= start % codec.width
+            found = codec.last_end(self.content.pread(end - start, start))
+            if found:
+                size = start + found
                 break
             end = start
         else:
-            size = 0 if end == 0 else size
-        self._owes_line_end = size > 0 and pread(self.fd, 1, size - 1) != b"\n"
+            size = 0 if end == 0 else size - size % codec.width
+        self._owes_line_end = self._line_is_open(size)
         self._move_to(size)
 
     def size(self) -> int:
-        """Return the file's size."""
-        return os.lseek(self.fd, 0, os.SEEK_END)
+        """Return the content's size."""
+        return self.content.size()
 
     def stir(self) -> None:
-        """Let the next `read` compare the head, even if the size is what it was."""
+        """Let the next `read` compare what was read, even if the size is what it was."""
         self._suspect = True
 
-    def changed(self, *, head: bool = True) -> bool:
+    def changed(self) -> bool:
         """Tell whether there is something that `read` has not seen."""
-        return self.size() != self._scanned or (head and not self._head_holds())
+        return self.size() != self._scanned or not self._holds()
 
     def end_line(self) -> None:
-        """Nobody completes the half line at the end: let `read` hand it out as it is, once nothing else is left."""
-        self._ending = True
+        """Nobody completes what is at the end: let `read` hand it out as it is, once nothing else is left."""
+        self._ending = "line"
 
-    def read(self) -> bytes | None:
-        """Return the next whole lines, or None when none is complete. One system read, or few; never waits.
+    def end_event(self) -> None:
+        """No more lines come for now: let `read` hand out the event that may go on, but no half line."""
+        self._ending = self._ending or "event"
+
+    def read(self) -> Body | None:
+        """Return the next whole events, or None when none is complete. One system read, or few; never waits.
 
         At most `block_bytes`, or one line that is longer. OSError leaves everything as it was.
         """
         size = self.size()
-        if size < self.offset or ((size != self._scanned or self._suspect) and not self._head_holds()):
-            self._begin_anew(size)
+        if size < self.offset or ((size != self._scanned or self._suspect) and not self._holds()):
+            self._begin_anew(self.mark())
+            self.behind, self.drained, self.grew = size > 0, size == 0, True
+            return None
         self._suspect = False
+        self._size_bytes = size
         if size < self._scanned:
-            self._scanned = self.offset  # the half line was taken back
+            self._scanned, self._held = self.offset, 0  # the half line was taken back
         self.behind = False
         self.drained = size == self._scanned
         self.grew = not self.drained
         if self.drained:
             return self._take_rest() if self._ending and self.half_bytes else None
+        if self._ending == "event":
+            self._ending = ""  # more lines came after all
         before = self._scanned
-        lines = self._scan(size)
+        body = self._scan(size)
         self.drained = self._scanned == size
         self.behind = before != self._scanned < size  # no step forward: cut off meanwhile, or a file system that lies
-        return lines
+        return body
 
     def mark(self) -> Mark:
         """Return the position after what was handed out last."""
-        return Mark(self.offset, path_text(self.path), len(self._head), self._head_hash, self._now_ns(), self._cycle)
+        return Mark(
+            self.offset,
+            path_text(self.path),
+            len(self._head),
+            self._head_hash,
+            self._now_ns(),
+            self._cycle,
+            len(self._tail),
+            head_hash(self._tail) if self._tail else "",
+            self._size_bytes,
+            self._real,
+            self._folder,
+            self.begin,
+        )
 
-    def _scan(self, size: int) -> bytes | None:
-        fresh = pread(self.fd, min(self._limits.block_bytes, size - self._scanned), self._scanned)
+    def may_have_made(self, copy: Content) -> bool:
+        """Tell whether `copy` holds the beginning of what this file holds: it is a copy of it, perhaps in the making.
+
+        So it is, too, while this file is truncated and nobody has seen that yet.
+        """
+        size, mine = copy.size(), self.size()
+        if mine < self.offset or not self._holds():
+            return copy.pread(len(self._head), 0).startswith(self._head[:size])
+        if size > mine:
+            return False
+        near = min(TAIL_BYTES, size)
+        return all(
+            copy.pread(length, start) == self.content.pread(length, start)
+            for length, start in ((min(HEAD_BYTES, size), 0), (near, size - near))
+        )
+
+    def _find_codec(self, size: int) -> Codec:
+        """Return the codec, which is certain as soon as the file has the bytes of a byte order mark."""
+        codec = self._codec
+        if codec is None:
+            head = self.content.pread(min(size, 4), 0)
+            codec = self._shape.codec(head)
+            if codec.certain:
+                self._codec = codec
+        return codec
+
+    def _scan(self, size: int) -> Body | None:
+        codec = self._find_codec(size)
+        if self.offset < codec.bom_bytes <= size:
+            self.offset = self._scanned = codec.bom_bytes
+        block_bytes = self._shape.limits.block_bytes
         if self._scanned == self.offset:
-            return self._take_lines(self._without_late_end(fresh))
-        found = fresh.find(b"\n")
-        if found < 0:
-            self._scanned += len(fresh)
+            block = self.content.pread(min(block_bytes, size - self.offset), self.offset)
+            return self._take(codec, self._without_late_end(codec, block))
+        start = self._scanned - self.half_bytes % codec.width
+        fresh = self.content.pread(min(block_bytes, size - start), start)
+        found = codec.first_end(fresh)
+        if not found:
+            self._scanned = start + len(fresh)
             return None
-        length = self._scanned + found + 1 - self.offset
-        if length <= self._limits.block_bytes:
-            block = pread(self.fd, min(self._limits.block_bytes, size - self.offset), self.offset)
-            return self._take_lines(block)
-        return self._take_long_line(length - 1, end=self._scanned + found + 1)
+        length = start + found - self.offset
+        if length <= block_bytes or self._held:
+            block = self.content.pread(min(block_bytes, size - self.offset), self.offset)
+            return self._take(codec, block, whole=length > block_bytes)
+        return self._take_long_line(codec, length - codec.width, end=start + found)
 
-    def _without_late_end(self, fresh: bytes) -> bytes:
+    def _without_late_end(self, codec: Codec, fresh: bytes) -> bytes:
         """Cut off the line end of a line that was handed out before it had one."""
         if self._owes_line_end and fresh:
             self._owes_line_end = False
-            late = 1 if fresh.startswith(b"\n") else 2 if fresh.startswith(b"\r\n") else 0
-            self.offset += late
-            self._scanned += late
+            late = codec.late_end(fresh)
+            if late:
+                self._move_to(self.offset + late, fresh[:late])
             return fresh[late:]
         return fresh
 
-    def _take_lines(self, block: bytes) -> bytes | None:
-        end = block.rfind(b"\n") + 1
-        if not end:
+    def _take(self, codec: Codec, block: bytes, *, whole: bool = False) -> Body | None:
+        taken = self._shape.take(codec, self._piece(block), whole=whole)
+        if taken is None:
             self._scanned = self.offset + len(block)
+            self._held = codec.last_end(block) if self._shape.multiline is not None else 0
             return None
-        lines = block[:end]
-        if end - 1 > self._limits.line_bytes:
-            lines = self._shorten(lines)
-        self._move_to(self.offset + end)
-        return lines
+        end, body = taken
+        self._move_to(self.offset + end, block[:end])
+        return body
 
-    def _shorten(self, lines: bytes) -> bytes:
-        """Cut lines that are too long. Looks at one line end in each `line_bytes`, not at each line."""
-        limit = self._limits.line_bytes
-        parts: list[bytes] = []
-        kept = at = 0
-        while len(lines) - at > limit + 1:
-            end = lines.rfind(b"\n", at, at + limit + 1)
-            if end < 0:
-                end = lines.index(b"\n", at + limit)
-                parts += (lines[kept : at + limit], b"\n")
-                kept = end + 1
-                self._note_cut(end - at - limit)
-            at = end + 1
-        return b"".join((*parts, lines[kept:])) if parts else lines
-
-    def _take_long_line(self, length: int, end: int) -> bytes | None:
+    def _take_long_line(self, codec: Codec, length: int, end: int) -> Body | None:
         """Hand out a line that is longer than a block, or its beginning: `length` without the line end."""
-        wanted = min(length, self._limits.line_bytes)
-        line = pread(self.fd, wanted, self.offset)
+        wanted = min(length, self._shape.limits.line_bytes)
+        line = self.content.pread(wanted, self.offset)
         if len(line) < wanted:
             return None  # cut off while we read: the next look begins anew
         if length > wanted:
-            self._note_cut(length - wanted)
+            line = codec.shorten(line, wanted)
+        piece = self._piece(codec.ended(line), cut_bytes=length - len(line))
+        taken = self._shape.take(codec, piece, whole=True)
         self._move_to(end)
-        return line + b"\n"
+        return taken[1] if taken else None
 
-    def _take_rest(self) -> bytes | None:
-        self._ending = False
-        line = self._take_long_line(self.half_bytes, end=self._scanned)
-        self._owes_line_end = line is not None
-        return line
+    def _take_rest(self) -> Body | None:
+        """Hand out what has no end: the event that may go on, and with it or by itself the half line."""
+        codec = self._find_codec(self._scanned)
+        if self._held and (self._ending == "event" or self.half_bytes > self._shape.limits.block_bytes):
+            if self._ending == "event":
+                self._ending = ""
+            return self._take(codec, self.content.pread(self._held, self.offset), whole=True)
+        if self._ending == "event":
+            self._ending = ""
+            return None
+        self._ending = ""
+        end = self._scanned
+        if not self._held:
+            body = self._take_long_line(codec, self.half_bytes, end)
+        else:
+            rest = self.content.pread(self.half_bytes, self.offset)
+            ended = codec.last_end(rest) == len(rest)
+            taken = self._shape.take(codec, self._piece(rest if ended else codec.ended(rest)), whole=True)
+            body = taken[1] if taken else None
+            self._move_to(end)
+        self._owes_line_end = self._line_is_open(end)
+        return body
 
-    def _move_to(self, offset: int) -> None:
-        """Count everything before `offset` as handed out. Nothing after this may fail, or it is lost."""
+    def _piece(self, data: bytes, cut_bytes: int = 0) -> Piece:
+        return Piece(data, self.offset, self.path, self._now_ns(), cut_bytes)
+
+    def _line_is_open(self, offset: int) -> bool:
+        codec = self._find_codec(self._size_bytes)
+        if offset <= codec.bom_bytes:
+            return False
+        return self.content.pread(codec.width, offset - codec.width) != codec.line_end
+
+    def _move_to(self, offset: int, passed: bytes = b"") -> None:
+        """Count everything before `offset` as handed out. Nothing after this may fail, or it is lost.
+
+        `passed`: the bytes from the position so far up to `offset`, where they are at hand.
+        """
+        tail_len = min(TAIL_BYTES, offset)
+        tail = passed[-TAIL_BYTES:] if len(passed) >= TAIL_BYTES else (self._tail + passed)[-TAIL_BYTES:]
+        if len(tail) < tail_len or not passed:
+            tail = self.content.pread(tail_len, offset - tail_len)
         if len(self._head) < HEAD_BYTES:
-            head = pread(self.fd, min(HEAD_BYTES, offset), 0)
+            head = self.content.pread(min(HEAD_BYTES, offset), 0)
             if head.startswith(self._head):  # if not, the next read finds out and begins anew
                 self._head, self._head_hash = head, head_hash(head)
+        self._tail = tail
         self.offset = self._scanned = offset
+        self._held = 0
 
-    def _head_holds(self) -> bool:
-        return not self._head or pread(self.fd, len(self._head), 0) == self._head
+    def _holds(self) -> bool:
+        """Tell whether the file still has the head and the bytes right before the position that were read."""
+        if self._head and self.content.pread(len(self._head), 0) != self._head:
+            return False
+        return not self._tail or self.content.pread(len(self._tail), self.offset - len(self._tail)) == self._tail
 
-    def _begin_anew(self, size: int) -> None:
-        log.bind(path=path_text(self.path)).warning(
-            "file was truncated or rewritten; reading it from its start",
-            source=self.source,
-            read_to=self.offset,
-            half_line_lost_bytes=self.half_bytes,
-            size=size,
-        )
+    def _begin_anew(self, mark: Mark) -> None:
+        """Go on with the file's start. Before anything of it is read, whoever asks for it learns what was there."""
+        self.truncated = Truncated(mark, max(self._size_bytes, self._scanned))
         self._cycle += 1
-        self.offset = self._scanned = 0
-        self._head, self._head_hash = b"", ""
-        self._owes_line_end = self._ending = False
+        self.offset = self._scanned = self._held = self._size_bytes = 0
+        self._head, self._head_hash, self._tail = b"", "", b""
+        self._codec = None
+        self._ending, self._owes_line_end = "", False
 
-    def _note_cut(self, size_bytes: int) -> None:
-        self._cuts.note(size_bytes, self.path, self._limits.line_bytes, self._now_ns())
+
+def _hash_is(data: bytes, length: int, wanted: str) -> bool:
+    return len(data) == length and (not data or head_hash(data) == wanted)

@@ -12,7 +12,8 @@ import threading
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from swak.log import get
-from swak.tailing.identity import libc
+from swak.tailing.identity import libc, lies_remote
+from swak.tailing.observer import Observer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -55,7 +56,8 @@ class Growth(Generic[Token]):
     had, `arm` says so and the caller polls. All but `wake` is for one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, poll: bool = False) -> None:
+        """With `poll` nothing is ever noticed."""
         self._armed: dict[int, Token] = {}
         self._watches: dict[Token, int] = {}
         self._directories: dict[int, str] = {}
@@ -65,7 +67,8 @@ class Growth(Generic[Token]):
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
-        self._inotify = self._init()
+        self._observer: Observer | None = None
+        self._inotify = -1 if poll else self._init()
         self._woken_only = selectors.DefaultSelector()
         self._woken_only.register(self._near, selectors.EVENT_READ)
         self._anything = selectors.DefaultSelector()
@@ -91,15 +94,23 @@ class Growth(Generic[Token]):
         if watch is not None and self._armed.pop(watch, None) is not None:
             libc().inotify_rm_watch(self._inotify, watch)  # fails only when the watch is gone already
 
-    def watch(self, directory: str) -> None:
-        """Ask for notices of names that come and go. Repeat it now and then: the directory may have been replaced."""
+    def watch(self, directory: str) -> bool:
+        """Ask for notices of names that come and go. False: not to be had, look there often.
+
+        Repeat it now and then: the directory may have been replaced.
+        """
+        if self._observer is not None:
+            return self._observer.watch(directory)
         watch = self._add(directory, _ENTRIES)
         if watch >= 0:
             self._directories[watch] = directory
+        return watch >= 0 and not lies_remote(directory)
 
     def collect(self) -> Noticed[Token]:
         """Return what was noticed since the last call. Never waits."""
         noticed: Noticed[Token] = Noticed([], set(), overflow=False)
+        if self._observer is not None:
+            return Noticed([], *self._observer.collect())
         if self._inotify < 0:
             return noticed
         try:
@@ -154,11 +165,14 @@ class Growth(Generic[Token]):
         if self._inotify >= 0:
             os.close(self._inotify)
             self._inotify = -1
+        if self._observer is not None:
+            self._observer.close()
 
     def _init(self) -> int:
         call: Any = getattr(libc(), "inotify_init1", None)
         if call is None:
-            log.info("no inotify on this system; files are polled")
+            log.info("no inotify on this system; the sizes of files are polled")
+            self._observer = Observer(self.wake)
             return -1
         fd: int = call(os.O_NONBLOCK | os.O_CLOEXEC)
         if fd < 0:

@@ -34,7 +34,11 @@ _REMOTE = frozenset(
 """statfs magic of NFS, SMB, CIFS, SMB2, FUSE, 9p, Ceph, AFS, Coda, vboxsf: others write there and no event tells us."""
 
 
-class Mark(msgspec.Struct, frozen=True):
+TAIL_BYTES = 64
+"""How much right before a position is hashed: what was written over a file with the same head differs there."""
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """A position in one file generation, as the checkpoint keeps it."""
 
     offset: int
@@ -48,17 +52,34 @@ class Mark(msgspec.Struct, frozen=True):
     """When the position was reached."""
     cycle: int = 0
     """How often the file's content began anew under the same identity: two positions are never equal by accident."""
+    tail_len: int = 0
+    tail_hash: str = ""
+    """Hash of the `tail_len` bytes right before `offset`: at most TAIL_BYTES."""
+    size_bytes: int = 0
+    """How large the file was seen to be: what is beyond `offset` was there, and is not read yet."""
+    real: str = ""
+    """Where the file really was, when that is not `path`: behind a symbolic link."""
+    folder: str = ""
+    """Device and inode of the directory that it was really in."""
+    begin: int = 0
+    """Where reading began in a copy: what is before that was read in the file of which it is one."""
 
     def as_position(self) -> dict[str, Any]:
         """Return the mark as a JSON value."""
-        return msgspec.structs.asdict(self)
+        position: dict[str, Any] = msgspec.to_builtins(self)
+        return position
+
+    @property
+    def reached(self) -> tuple[int, int]:
+        """What makes two positions of one file equal, whenever they were taken."""
+        return self.cycle, self.offset
 
 
 def mark_from(position: Any) -> Mark:
     """Return a checkpoint's position as a Mark. ValueError says what is wrong with it."""
     mark = msgspec.convert(position, Mark)  # a msgspec.ValidationError is a ValueError
-    if mark.offset < 0 or not 0 <= mark.head_len <= HEAD_BYTES:
-        raise ValueError(f"offset {mark.offset} or head_len {mark.head_len} is out of bounds")
+    if mark.offset < 0 or not 0 <= mark.head_len <= HEAD_BYTES or not 0 <= mark.tail_len <= TAIL_BYTES:
+        raise ValueError(f"offset {mark.offset}, head_len {mark.head_len} or tail_len {mark.tail_len} is out of bounds")
     return mark
 
 
@@ -155,6 +176,20 @@ else:
 def is_remote(fd: int) -> bool:
     """Tell whether the file lies where no event tells of others' writes: on a network or a FUSE file system."""
     return _file_system(fd) in _REMOTE
+
+
+def lies_remote(directory: str) -> bool:
+    """Tell the same of a directory. One that cannot be opened is taken for a local one."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:  # not to be listed either: whoever lists it tells
+        return False
+    try:
+        return is_remote(fd)
+    finally:
+        os.close(fd)
 
 
 class _FileHandle(ctypes.Structure):

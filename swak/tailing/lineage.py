@@ -7,6 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swak.tailing.follow import Follower
     from swak.tailing.identity import Key
 
@@ -35,16 +37,19 @@ class Generation:
 
     __slots__ = (
         "changed_at",
+        "copied",
         "empty_ticks",
         "follower",
+        "fruitless",
         "hot",
         "key",
         "lineage",
         "named",
-        "polled",
         "retired_at",
         "retry_at",
         "seen_bytes",
+        "stale",
+        "stood_at",
         "trouble",
         "turn_at",
     )
@@ -63,11 +68,18 @@ class Generation:
         """When it came to be the one that is read."""
         self.named = True
         """Whether a path of the input names this file now."""
+        self.copied = False
+        """Whether it is a copy, or compressed: nobody writes to it, so nothing late is waited for."""
         self.hot = False
-        self.polled = False
         self.empty_ticks = 0
+        self.fruitless = 0
+        """How many reads in a row came no step forward although there are more bytes."""
         self.trouble = ""
+        self.stale = False
+        """Whether the trouble is the descriptor's own: the path must be opened again."""
         self.retry_at = 0.0
+        self.stood_at: tuple[int, int, int] | None = None
+        """Where it stood at the last sweep, when it had unread bytes then: cycle, offset, and how far it had looked."""
 
     def changed(self) -> bool:
         """Tell whether a read would find something, if only an error."""
@@ -81,6 +93,19 @@ class Generation:
         if self.follower.reached > self.seen_bytes:
             self.seen_bytes = self.follower.reached
             self.changed_at = now
+
+    def stands_still(self) -> bool:
+        """Tell whether it has unread bytes that nobody reads, and stands where it stood when this was asked last."""
+        follower = self.follower
+        has_turn = self in self.lineage.late or (bool(self.lineage.waiting) and self.lineage.waiting[0] is self)
+        try:
+            unread = has_turn and not self.trouble and follower.size() != follower.reached
+        except OSError:  # the next read finds out, and tells
+            unread = False
+        stands = (*follower.mark().reached, follower.reached) if unread else None
+        still = stands is not None and stands == self.stood_at and (not self.hot or self.fruitless > 1)
+        self.stood_at = stands
+        return still
 
     def unlinked(self) -> bool:
         """Tell whether the file has no name anywhere."""
@@ -133,6 +158,13 @@ class Lineage:
         """Whether one generation is open, and the path names it."""
         return len(self.waiting) == 1 and not self.late and self.waiting[0].named
 
+    def put_before(self, generation: Generation, older: list[Generation], now: float) -> None:
+        """Have `older` read first: what a truncated file held, in copies of it."""
+        at = self.waiting.index(generation) if generation in self.waiting else 0
+        for index, one in enumerate(older):
+            one.retired_at = now
+            self.waiting.insert(at + index, one)
+
     def append(self, generation: Generation, now: float) -> None:
         """Add a newer generation."""
         if self.last is not None and self.last.retired_at is None:
@@ -152,8 +184,11 @@ class Lineage:
         changed_ns = os.fstat(self.last.follower.fd).st_mtime_ns if self.last is not None else self.since_ns
         return min(changed_ns, self.since_ns) - SLACK_NS
 
-    def advance(self, now: float, pace: Pace) -> Steps:
-        """Give the next generation its turn and part with old ones, where it is time for that."""
+    def advance(self, now: float, pace: Pace, is_settled: Callable[[Generation], bool]) -> Steps:
+        """Give the next generation its turn and part with old ones, where it is time for that.
+
+        No file is parted with before `is_settled` says that everything that was read from it is safe.
+        """
         steps = Steps([], [])
         while len(self.waiting) > 1 and self._had_its_turn(self.waiting[0], now, pace, steps):
             self.late.append(self.waiting.popleft())
@@ -165,12 +200,14 @@ class Lineage:
             steps.stirred.append(alone)
         crowd = len(self.late) - LATE_MAX
         for index, generation in enumerate(list(self.late)):
-            if self._may_go(generation, now, pace.grace_s if index < crowd else pace.keep_s, steps):
+            quiet_s = pace.grace_s if index < crowd or generation.copied else pace.keep_s
+            if self._may_go(generation, now, quiet_s, steps) and is_settled(generation):
                 self.late.remove(generation)
                 steps.over.append(generation)
-        if alone is not None and self._is_orphan(alone) and self._may_go(alone, now, pace.keep_s, steps):
+        orphan = alone if alone is not None and self._is_orphan(alone) else None
+        if orphan is not None and self._may_go(orphan, now, pace.keep_s, steps) and is_settled(orphan):
             self.waiting.clear()
-            steps.over.append(alone)
+            steps.over.append(orphan)
         return steps
 
     def _is_orphan(self, generation: Generation) -> bool:
@@ -184,6 +221,8 @@ class Lineage:
             return held_s >= pace.hold_s  # it is tried again and again beside its successor
         if not _read_to_end(head, steps):
             return False
+        if head.copied:
+            return _line_ended(head, steps)
         if now - max(head.changed_at, retired_at) < pace.grace_s:
             return held_s >= pace.hold_s
         return _line_ended(head, steps)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.log import get
-from swak.tailing.growth import Growth
 from swak.tailing.identity import Mark, is_remote, path_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from swak.clock import Clock
-    from swak.tailing.growth import Entry
+    from swak.event import Body
+    from swak.tailing.growth import Entry, Growth
     from swak.tailing.lineage import Generation
 
 log = get("swak.tailing")
@@ -31,10 +32,14 @@ RETRY_S = 1.0
 """How often a file that cannot be read is tried again."""
 
 
-class Taken(NamedTuple):
-    """Whole lines of one file; no lines when only the position is to be kept."""
+STALE = frozenset({errno.ESTALE, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.EBADF})
+"""Errors of a read that may be the descriptor's alone: of a server that came back, of a disk mounted again."""
 
-    data: bytes
+
+class Taken(NamedTuple):
+    """Events of one file; none when only the position is to be kept."""
+
+    body: Body | None
     source: str
     mark: Mark
 
@@ -44,15 +49,28 @@ class Turns:
     polled (where no notice is to be had). All for one thread, but `wake`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        growth: Growth[Generation],
+        *,
+        event_s: float | None = None,
+        reopen: Callable[[Generation], None] | None = None,
+    ) -> None:
+        """`event_s`: how long an event of several lines waits for more; `reopen` mends a descriptor that is stale."""
         self.busy = False
         """Whether a file that had no whole line is known to have more bytes: do not wait."""
         self._clock = clock
-        self._growth: Growth[Generation] = Growth()
+        self._growth = growth
+        self._event_s = event_s
+        self._reopen = reopen
         self._hot: deque[Generation] = deque()
         self._armed: dict[Generation, None] = {}
         self._polled: dict[Generation, None] = {}
         self._failing: list[Generation] = []
+        self._held: dict[Generation, float] = {}
+        """Files with an event that may go on, and when it ends if no more comes. The first one is due first."""
+        self._cut_off: list[Generation] = []
         self._idle_ticks = 0
         self._tick_at = self._poll_at = clock.monotonic()
 
@@ -71,15 +89,25 @@ class Turns:
         self._growth.disarm(generation)
         self._armed.pop(generation, None)
         self._polled.pop(generation, None)
+        self._held.pop(generation, None)
         if generation.hot:
+            generation.hot = False
             self._hot.remove(generation)
         if generation in self._failing:
             self._failing.remove(generation)
 
-    def watch(self, directories: Iterable[str]) -> None:
-        """Ask for notices of names that come and go in these directories."""
-        for directory in directories:
-            self._growth.watch(directory)
+    def cut_off(self) -> list[Generation]:
+        """Return, once, the files that were found truncated."""
+        found, self._cut_off = self._cut_off, []
+        return found
+
+    def quiet(self) -> list[Generation]:
+        """Return the files that were read to their end, those that are quiet for longest first."""
+        return [one for one in (*self._armed, *self._polled) if one.follower.drained]
+
+    def watch(self, directory: str) -> bool:
+        """Ask for notices of names that come and go in a directory. False: none are to be had."""
+        return self._growth.watch(directory)
 
     def pass_time(self, now: float) -> bool:
         """Do what is due: let files cool down that do not grow, compare polled ones, try failing ones again.
@@ -98,8 +126,14 @@ class Turns:
             again = [one for one in self._failing if one.retry_at <= now]
             self._failing = [one for one in self._failing if one.retry_at > now]
             for one in again:
+                if one.stale and self._reopen is not None:
+                    self._reopen(one)
                 one.hot = True
                 self._hot.append(one)
+        for generation in [one for one, due_at in self._held.items() if due_at <= now]:
+            generation.follower.end_event()
+            self.stir(generation)
+            del self._held[generation]
         return ticked
 
     def notice(self) -> tuple[bool, set[Entry]]:
@@ -135,6 +169,8 @@ class Turns:
             due_at = min(due_at, self._tick_at)
         if self._polled:
             due_at = min(due_at, self._poll_at)
+        if self._held:
+            due_at = min(due_at, next(iter(self._held.values())))
         timeout_s = max(0.0, min(timeout_s, due_at - self._clock.monotonic()))
         return self._growth.wait(timeout_s, files=not self._hot)
 
@@ -146,27 +182,45 @@ class Turns:
         """Let the descriptors of noticing go."""
         self._growth.close()
 
+    def rest(self) -> Taken | None:
+        """Hand out an event that waited for more lines, if there is one in a file without unread bytes."""
+        for generation in list(self._held):
+            del self._held[generation]
+            generation.follower.end_event()
+            taken = self._read(generation, self._clock.monotonic())
+            if taken is not None:
+                return taken
+        return None
+
     def _read(self, generation: Generation, now: float) -> Taken | None:
         follower = generation.follower
         try:
-            data = follower.read()
+            body = follower.read()
         except OSError as error:
             self._note_failure(generation, error, now)
             return None
         if generation.trouble:
             log.info("file can be read again", path=path_text(follower.path), source=follower.source)
             generation.trouble = ""
+        fruitful = body is not None or follower.drained or follower.behind
+        generation.fruitless = 0 if fruitful else generation.fruitless + 1
+        if follower.truncated is not None:
+            self._cut_off.append(generation)
         if follower.grew:
             generation.note_growth(now)
             generation.empty_ticks = 0
+            self._held.pop(generation, None)
+        if self._event_s is not None and follower.holds_lines and generation not in self._held:
+            self._held[generation] = now + self._event_s
         self.busy |= follower.behind
-        return None if data is None else Taken(data, follower.source, follower.mark())
+        return None if body is None else Taken(body, follower.source, follower.mark())
 
     def _note_failure(self, generation: Generation, error: OSError, now: float) -> None:
         if generation.trouble != str(error):
             generation.trouble = str(error)
             bound = log.bind(path=path_text(generation.follower.path))
             bound.error("file cannot be read; trying again", source=generation.follower.source, error=str(error))
+        generation.stale = error.errno in STALE
         generation.retry_at = now + RETRY_S
         if generation.hot:
             generation.hot = False

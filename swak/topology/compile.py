@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import glob
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from swak.errors import ConfigError
+from swak.plugin import Input, Output
 from swak.recipe import Place, Recipe
 from swak.topology.findings import Report
 from swak.topology.graph import FlowGraph, Topology
@@ -21,11 +25,10 @@ def compile_recipe(recipe: Recipe) -> Topology:
         mend = "declare one, e.g. task(in_.FileTailing(...), out.Stdout())"
         report.problem("the recipe declares no flow", mend, Place(recipe.file))
     names = _flow_names(recipe, report)
-    flows = tuple(
-        FlowGraph(name, flow.kind, Wiring(flow, report).stages())
-        for name, flow in zip(names, recipe.flows, strict=True)
-    )
+    named = zip(names, recipe.flows, strict=True)
+    flows = tuple(FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named)
     _check_terminal(recipe, report)
+    _check_feedback(report)
     if report.problems:
         raise ConfigError(list(dict.fromkeys(report.problems)))
     return Topology(flows, tuple(report.warnings))
@@ -54,3 +57,17 @@ def _check_terminal(recipe: Recipe, report: Report) -> None:
         report.problem(f"{readers[0].name}: standard input held the recipe itself", mend, readers[0].place)
     for reader in readers[1:]:
         report.problem(f"{reader.name}: another input reads standard input already", "leave one out", reader.place)
+
+
+def _check_feedback(report: Report) -> None:
+    """Refuse outputs that append to what an input of the recipe reads: every event would come round for ever."""
+    valid = [one for one in report.met.values() if one.valid]
+    for writer, reader in product(valid, valid):
+        if isinstance(writer, Output) and isinstance(reader, Input):
+            written = report.asked(writer, writer.writes_to)
+            for path in report.asked(reader, partial(filter, reader.reads, written))[:1]:
+                where = f"{reader.name} ({reader.place.file}:{reader.place.line})"
+                what = f"{writer.name}: it writes {path}, which {where} reads: events would come round for ever"
+                apart = f', or keep the pattern off it: exclude="{glob.escape(Path(path).name)}*"'
+                mend = "write to another path" + (apart if "exclude" in reader.options else "")
+                report.problem(what, mend, writer.place)

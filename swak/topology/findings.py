@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swak.discovery import StandIn
 from swak.errors import Problem
 from swak.plugin import Plugin
-from swak.recipe import Chain, Failover, Flow, Pipeable, Place
+from swak.recipe import Chain, Failover, Flow, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
 
 
 class Report:
@@ -35,11 +40,16 @@ class Report:
         self.met[id(plugin)] = plugin
         if not plugin.valid:
             return  # reported when it was made
+        for what, mend in self.asked(plugin, plugin.check):
+            self.problem(f"{plugin.name}: {what}", mend, plugin.place)
+
+    def asked(self, plugin: Plugin, question: Callable[[], Iterable[T]]) -> list[T]:
+        """Return what a plugin answers; nothing when that fails, which is a problem itself."""
         try:
-            for what, mend in plugin.check():
-                self.problem(f"{plugin.name}: {what}", mend, plugin.place)
+            return list(question())
         except Exception as error:  # noqa: BLE001 - a plugin's own check must not hide the other problems
             self.problem(f"{plugin.name}: its check fails: {type(error).__name__}: {error}", "", plugin.place)
+            return []
 
 
 def no_stage(part: Any) -> tuple[str, str]:
@@ -75,5 +85,4 @@ def title(part: Any) -> str:
 
 def place_of(part: Any, otherwise: Place) -> Place:
     """Return where the part was written, as far as it is known."""
-    place = getattr(part, "place", otherwise) if isinstance(part, Pipeable) else otherwise
-    return place if isinstance(place, Place) else otherwise
+    return part.place if isinstance(part, Plugin | Failover) else otherwise

@@ -80,15 +80,15 @@ def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Rec
     sys.modules[module.__name__] = module  # it stays: options are read there, and pickle finds the recipe's classes
     copy_context().run(execute)
     loaded = Recipe(tuple(flows), file)
-    if not flows and not problems:
-        mend = "declare one, e.g. task(in_.FileTailing(...), out.Stdout())"
-        problems.append(Problem("the recipe declares no flow", mend, file))
-    if problems:
+    if problems or not flows:
         del sys.modules[module.__name__]
-        problems += _graph_problems(loaded) if flows else []
-        raise ConfigError(sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line))) from next(
-            iter(causes), None
-        )
+        if flows or not problems:
+            try:
+                compile_recipe(loaded)
+            except ConfigError as error:
+                problems += error.problems
+        ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line))
+        raise ConfigError(ordered) from next(iter(causes), None)
     return loaded
 
 
@@ -121,14 +121,6 @@ def _tell(value: Any) -> None:
         recipe.task(value if isinstance(value, Chain) else Chain((value,)))
 
 
-def _graph_problems(loaded: Recipe) -> tuple[Problem, ...]:
-    try:
-        compile_recipe(loaded)
-    except ConfigError as error:
-        return error.problems
-    return ()
-
-
 def _stdin() -> bytes:
     binary = getattr(sys.stdin, "buffer", None)
     text = binary.read(RECIPE_BYTES_MAX + 1) if binary else sys.stdin.read(RECIPE_BYTES_MAX + 1).encode()
@@ -137,9 +129,8 @@ def _stdin() -> bytes:
 
 def _decoded(text: bytes, file: str) -> str:
     if len(text) > RECIPE_BYTES_MAX:
-        raise ConfigError(
-            [Problem(f"the recipe is larger than {RECIPE_BYTES_MAX:,} bytes", "name a Python file", file)]
-        )
+        what = f"the recipe is larger than {RECIPE_BYTES_MAX:,} bytes"
+        raise ConfigError([Problem(what, "name a Python file", file)])
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
         return text.decode(encoding)

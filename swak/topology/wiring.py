@@ -36,18 +36,8 @@ class _Node:
 
     def frozen(self) -> Stage:
         routes = tuple((pattern, tuple(names)) for pattern, names in self.routes)
-        return Stage(
-            self.name,
-            self.kind,
-            self.place,
-            self.plugin,
-            tuple(self.outlets),
-            routes,
-            tuple(self.children),
-            self.last,
-            self.start,
-            self.router,
-        )
+        lists = {"outlets": tuple(self.outlets), "routes": routes, "children": tuple(self.children)}
+        return Stage(**vars(self) | lists)
 
 
 class _End(NamedTuple):
@@ -83,7 +73,7 @@ class Wiring:
 
     def _begin(self, part: Any) -> list[_End]:
         if isinstance(part, Plugin) and part.kind == "input":
-            node = self._add(part.name, "input", part.place, part)
+            node = self._add(part.name, "input", part.place, part, [])
             return [_End(node, node.outlets)]
         if is_stand_in(part):
             return [_End(None, [])]
@@ -210,7 +200,7 @@ class Wiring:
 
     def _child(self, part: Any, ring: Failover, router: _Node) -> _Node | None:
         if isinstance(part, Plugin) and part.kind == "output":
-            node = self._add(part.name, "output", part.place, part)
+            node = self._add(part.name, "output", part.place, part, [])
             node.router = router.name
             return node
         if isinstance(part, Plugin | list | dict | Failover | Chain):
@@ -222,9 +212,7 @@ class Wiring:
             self._reject(part, "failover", ring.place)
         return None
 
-    def _add(
-        self, name: str, kind: Kind, place: Place, plugin: Plugin | None = None, ends: Sequence[_End] = ()
-    ) -> _Node:
+    def _add(self, name: str, kind: Kind, place: Place, plugin: Plugin | None, ends: Sequence[_End]) -> _Node:
         self.names[name] += 1
         count = self.names[name]
         node = _Node(name if count == 1 else f"{name}-{count}", kind, place, plugin)

@@ -82,6 +82,12 @@ def tail_of(path: Path) -> str:
         return file.read().decode(errors="replace")
 
 
+def last_number(path: Path) -> int:
+    """Return the number of the last whole raw line, -1 when there is none."""
+    end = tail_of(path).split("\n")[:-1]
+    return int(end[-1][:8]) if end else -1
+
+
 def settled_bytes(data_dir: Path, flow: str) -> int:
     """Return how many bytes of the files that a flow tails its checkpoint counts as settled."""
     checkpoint = DataDir.resolve(str(data_dir)).checkpoint(flow)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.flows.agent import Lines, settled_bytes, tail_of
+from tests.flows.agent import Lines, last_number, settled_bytes, tail_of
 from tests.flows.waiting import until
 from tests.oracle import judge
 
@@ -68,12 +68,6 @@ def number_of(line: str) -> int:
     number = int(line[:8])
     assert line == Lines.line(number), f"torn or glued: {line!r}"
     return number
-
-
-def last_number(path: Path) -> int:
-    """Return the number of the last whole raw line, -1 when there is none."""
-    end = tail_of(path).split("\n")[:-1]
-    return int(end[-1][:8]) if end else -1
 
 
 def settled_lines(folder: Path, count: int) -> int:

@@ -113,12 +113,18 @@ def append(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
+def make_room(path: Path, keep: int = 9) -> None:
+    """Rename `path.1` to `path.2` and so on, compressed ones and directories as well: `path.1` is free after this."""
+    for number in range(keep, 0, -1):
+        for suffix in ("", ".gz", ".bz2", ".xz"):
+            older = path.with_name(f"{path.name}.{number}{suffix}")
+            if older.exists():
+                older.rename(path.with_name(f"{path.name}.{number + 1}{suffix}"))
+
+
 def rotate(path: Path, keep: int = 9) -> None:
     """Rename `path` to `path.1`, that one to `path.2` and so on."""
-    for number in range(keep, 0, -1):
-        older = path.with_name(f"{path.name}.{number}")
-        if older.exists():
-            older.rename(path.with_name(f"{path.name}.{number + 1}"))
+    make_room(path, keep)
     path.rename(path.with_name(f"{path.name}.1"))
 
 

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swak.tailing.follow import Cuts, Follower, Limits
-from swak.tailing.identity import identify
+from swak.event import Block
+from swak.tailing.content import Plain
+from swak.tailing.follow import Follower
+from swak.tailing.shape import Limits, Shape
+from swak.tailing.shortfalls import Shortfalls
 from tests.tailing.tails import Tail, append, told
 
 if TYPE_CHECKING:
@@ -74,17 +77,29 @@ def delivered(content: bytes) -> bytes:
 
 
 def follow(path: Path, mark: Mark | None = None) -> Follower:
-    fd = os.open(path, os.O_RDONLY)
-    follower = Follower(fd, identify(fd), str(path), limits=LIMITS, cuts=Cuts(), now_ns=lambda: 0)
+    follower = follow_with(path, LIMITS)
     if mark is not None:
         follower.resume(mark)
     return follower
 
 
+def follow_with(path: Path, limits: Limits, shortfalls: Shortfalls | None = None) -> Follower:
+    content = Plain(os.open(path, os.O_RDONLY))
+    return Follower(content, "s", str(path), shape=Shape(shortfalls or Shortfalls(), limits), now_ns=lambda: 0)
+
+
+def read_one(follower: Follower) -> bytes:
+    body = follower.read()
+    if body is None:
+        return b""
+    assert isinstance(body, Block)
+    return body.data
+
+
 def read_all(follower: Follower) -> bytes:
     parts = []
-    while (data := follower.read()) is not None or follower.behind:
-        parts.append(data or b"")
+    while (data := read_one(follower)) or follower.behind:
+        parts.append(data)
     return b"".join(parts)
 
 
@@ -102,8 +117,8 @@ def test_what_was_handed_out_and_the_position_always_agree(steps: list[tuple[lis
             content += b"".join(parts)
             for _ in range(reads):
                 before = follower.offset
-                data = follower.read()
-                assert (data or b"") == delivered(content[before : follower.offset])
+                data = read_one(follower)
+                assert data == delivered(content[before : follower.offset])
                 marks.append(follower.mark())
             if restarts:
                 os.close(follower.fd)
@@ -121,13 +136,12 @@ def test_no_line_is_longer_than_its_limit(tmp_path: Path, limit: int) -> None:
     path = tmp_path / "a.log"
     lines = [b"", b"abc", b"abcd", b"abcde", b"", b"abcdefghij", b"ab"]
     append(path, b"".join(line + b"\n" for line in lines))
-    fd = os.open(path, os.O_RDONLY)
-    cuts = Cuts()
-    follower = Follower(fd, "s", str(path), limits=Limits(limit), cuts=cuts, now_ns=lambda: 0)
+    shortfalls = Shortfalls()
+    follower = follow_with(path, Limits(limit), shortfalls)
     assert read_all(follower) == b"".join(line[:limit] + b"\n" for line in lines)
-    assert cuts.lines == sum(len(line) > limit for line in lines)
-    assert cuts.size_bytes == sum(max(0, len(line) - limit) for line in lines)
-    os.close(fd)
+    assert shortfalls.lines_cut == sum(len(line) > limit for line in lines)
+    assert shortfalls.bytes_cut == sum(max(0, len(line) - limit) for line in lines)
+    os.close(follower.fd)
 
 
 def test_a_long_line_without_an_end_is_not_kept_in_memory(tmp_path: Path) -> None:
@@ -144,11 +158,6 @@ def test_a_long_line_without_an_end_is_not_kept_in_memory(tmp_path: Path) -> Non
     os.close(follower.fd)
 
 
-def follow_with(path: Path, limits: Limits) -> Follower:
-    fd = os.open(path, os.O_RDONLY)
-    return Follower(fd, "s", str(path), limits=limits, cuts=Cuts(), now_ns=lambda: 0)
-
-
 def test_many_cut_lines_make_few_lines_of_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     append(tmp_path / "a.log", b"too long\n" * 10_000)
     follower = follow_with(tmp_path / "a.log", Limits(line_bytes=3))
@@ -160,13 +169,13 @@ def test_many_cut_lines_make_few_lines_of_log(tmp_path: Path, caplog: pytest.Log
 def test_an_error_while_reading_leaves_everything_to_be_read(tmp_path: Path) -> None:
     append(tmp_path / "a.log", b"one\n")
     follower = follow(tmp_path / "a.log")
-    good, follower.fd = follower.fd, os.open(tmp_path, os.O_RDONLY)  # reading a directory fails
+    good, follower.content = follower.content, Plain(os.open(tmp_path, os.O_RDONLY))  # reading a directory fails
     with pytest.raises(OSError, match="directory"):
         follower.read()
     os.close(follower.fd)
-    follower.fd = good
-    assert follower.read() == b"one\n"
-    os.close(good)
+    follower.content = good
+    assert read_one(follower) == b"one\n"
+    os.close(good.fd)
 
 
 @pytest.mark.parametrize(("content", "offset"), [(b"", 0), (b"half", 0), (b"a\nb\n", 4), (b"a\nhalf", 2)])

@@ -129,7 +129,7 @@ def test_a_deleted_file_is_closed_after_a_while_and_named_as_gone(tmp_path: Path
         path.unlink()
         writer.write(b"still written\n")
         assert tail.read() == b"still written\n"
-        tail.pass_time(70)
+        tail.pass_time(130)
         assert open_files(tmp_path) == {"a.log (deleted)"}  # the writer's own
         assert tail.plugin.gone() == list(tail.positions)
 

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from swak.errors import ConfigError, EndOfInput, Problem
+from swak.errors import EndOfInput
 from swak.event import Block, Chunk
-from swak.options import Size, option
+from swak.options import Size, option, suggest
 from swak.plugin import Input
-from swak.tailing.discovery import Wanted
+from swak.tailing.descriptors import open_files_max
+from swak.tailing.encoding import check_encoding
 from swak.tailing.files import Files
-from swak.tailing.follow import Cuts, Limits
-from swak.tailing.identity import Mark, marks_from
-from swak.tailing.lineage import Pace
+from swak.tailing.growth import Growth
+from swak.tailing.identity import Mark, mark_from, marks_from
+from swak.tailing.lineage import Generation, Pace
+from swak.tailing.multiline import parse_multiline
+from swak.tailing.shape import Limits, Shape
+from swak.tailing.shortfalls import Shortfalls
+from swak.tailing.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from swak.ack import Position
+    from swak.tailing.turns import Taken
 
 STRIDE_S = 0.02
 """How long a read that must not wait goes on looking for the end of one very long line."""
+FIELDS = ("path", "offset", "host")
 
 
 class FileTailing(Input):
@@ -57,7 +65,7 @@ class FileTailing(Input):
         `task(in_.FileTailing("/var/log/nginx/*.log", exclude="error*"), out.Stdout())`
     """
 
-    path: str | list[str] = option("File or pattern to read, or a list of them.")
+    path: str | list[str] = option("File, directory or pattern to read, or a list of them.")
     from_: Literal["start", "end"] = option(
         "Where to begin in files that are there at the very first start; later files are read from their start.",
         default="start",
@@ -66,55 +74,78 @@ class FileTailing(Input):
     tag: str = option("Tag of the events.", default="file")
     max_line: Size = option("Longest line that is delivered whole.", default="1MiB", above=0)
     exclude: str | list[str] = option("Patterns of paths, or of names when without a slash, to leave out.", default=[])
+    watch: Literal["auto", "poll"] = option(
+        "How growth and new names are noticed: by the system's events, or by looking only.", default="auto"
+    )
+    compressed: bool = option("Whether patterns take compressed files, too.", default=False)
+    encoding: str = option("Encoding of the files, any of Python's for text.", default="utf-8")
+    raw: str = option("Field for the bytes of a line that are no text, as they were read; none if empty.", default="")
+    multiline: str | dict[str, Any] | None = option(
+        "How lines make one event: the pattern of its first line, or start, continue, end, timeout, max_bytes.",
+        default=None,
+    )
+    fields: list[str] = option('Fields to add: any of "path", "offset" (of the first byte), "host".', default=[])
 
     replays: ClassVar[bool] = True
     _files: Files | None = None
-    _cuts: Cuts | None = None
+    _shortfalls: Shortfalls | None = None
     _marks: dict[str, Mark] | None = None
 
     def check(self) -> list[tuple[str, str]]:
+        found = []
         if not _listed(self.path) or not all(_listed(self.path)):
-            return [("path is empty", 'name a file or a pattern, such as "/var/log/app.log"')]
+            found.append(("path is empty", 'name a file or a pattern, such as "/var/log/app.log"'))
         if any("\0" in path for path in _listed(self.path)):
-            return [("path holds a NUL character", "no file has such a name")]
-        return []
+            found.append(("path holds a NUL character", "no file has such a name"))
+        odd = [field for field in self.fields if field not in FIELDS]
+        found += [(f'there is no field "{field}" to add', suggest(field, FIELDS)) for field in odd]
+        try:
+            check_encoding(self.encoding)
+            if self.multiline is not None:
+                parse_multiline(self.multiline)
+        except ValueError as error:
+            found.append((str(error), ""))
+        return found
 
     @property
     def identity(self) -> str:
-        return self._wanted().identity
+        return self._tree().identity
 
     @property
-    def lines_cut(self) -> int:
-        """Lines that were longer than `max_line`."""
-        return self._cuts.lines if self._cuts else 0
-
-    @property
-    def bytes_cut(self) -> int:
-        """Bytes of those lines that were left out."""
-        return self._cuts.size_bytes if self._cuts else 0
+    def shortfalls(self) -> Shortfalls:
+        """What did not come through as it stood in the files."""
+        return self._shortfalls or Shortfalls()
 
     def notes(self) -> str:
-        if not self.lines_cut:
-            return ""
-        return f"{self.lines_cut} lines were longer than max_line: {self.bytes_cut} bytes left out"
+        return self.shortfalls.text()
+
+    def reads(self, path: str) -> bool:
+        return self._tree().wants(path)
 
     def seek(self, positions: Mapping[str, Position]) -> None:
         self._marks = marks_from(positions) if positions else None
 
     def open(self) -> None:
-        wanted = self._wanted()
-        for path in wanted.misnamed():
-            mend = f'name a file in it, or a pattern such as "{path}/*.log"'
-            raise ConfigError([Problem(f"FileTailing: {path} is a directory", mend, *self.place)])
-        self._cuts = Cuts()
+        self._shortfalls = Shortfalls()
+        shape = Shape(
+            self._shortfalls,
+            Limits(line_bytes=self.max_line),
+            encoding=self.encoding,
+            multiline=None if self.multiline is None else parse_multiline(self.multiline),
+            fields=self.fields,
+            host=socket.gethostname(),
+            raw_field=self.raw,
+        )
         self._files = Files(
-            wanted,
+            self._tree(),
             self._marks or {},
             clock=self.clock,
-            limits=Limits(line_bytes=self.max_line),
-            cuts=self._cuts,
+            shape=shape,
+            growth=Growth[Generation](poll=self.watch == "poll"),
             pace=Pace() if self._patient else Pace(0, 0, 0, finish=not self.follow),
             from_end=self.from_ == "end" and self._marks is None,
+            open_max=open_files_max(),
+            settled=None if self.settled is None else self._settled_to,
         )
 
     def read(self) -> Chunk | None:
@@ -123,7 +154,7 @@ class FileTailing(Input):
         while True:
             taken = self._files.next()
             if taken is not None:
-                return Chunk(Block(taken.data, taken.mark.time_ns), self.tag, taken.source, taken.mark.as_position())
+                return self._chunk(taken)
             if self._files.over and not self._patient:
                 raise EndOfInput
             passed_s = time.monotonic() - began
@@ -131,6 +162,10 @@ class FileTailing(Input):
                 return None
             if self._files.wait(max(0.0, self.wait_s - passed_s)):
                 return None
+
+    def rest(self) -> Chunk | None:
+        taken = self._files.rest() if self._files is not None else None
+        return None if taken is None else self._chunk(taken)
 
     def due_at(self) -> float | None:
         return self.clock.monotonic() if self._files is not None and self._files.busy else None
@@ -151,8 +186,16 @@ class FileTailing(Input):
         if files is not None:
             files.close()
 
-    def _wanted(self) -> Wanted:
-        return Wanted(_listed(self.path), _listed(self.exclude))
+    def _chunk(self, taken: Taken) -> Chunk:
+        body = taken.body if taken.body is not None else Block(b"", taken.mark.time_ns)
+        return Chunk(body, self.tag, taken.source, taken.mark.as_position())
+
+    def _settled_to(self, source: str) -> Mark | None:
+        position = self.settled(source) if self.settled is not None else None
+        return None if position is None else mark_from(position)
+
+    def _tree(self) -> Tree:
+        return Tree(_listed(self.path), _listed(self.exclude), compressed=self.compressed)
 
     @property
     def _patient(self) -> bool:

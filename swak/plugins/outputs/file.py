@@ -59,6 +59,10 @@ class File(Output):
     def check(self) -> list[tuple[str, str]]:
         return [] if self.path else [("path is empty", 'name a file, e.g. File("/tmp/out.json")')]
 
+    def writes_to(self) -> list[str]:
+        names = [os.path.abspath(self.path), os.path.realpath(self.path)]  # noqa: PTH100 - a Path keeps "a/../b"
+        return list(dict.fromkeys(names)) if self.path else []
+
     def open(self) -> None:
         guard = self._guard = Guard()
         if self._aborted:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.errors import ConfigError
 from swak.event import BLOCK_BYTES
 from swak.plugins.inputs.file_tailing import FileTailing
 from tests.tailing.tails import Tail, append, no_permission, rotate, told
@@ -73,7 +72,7 @@ def test_a_line_that_is_too_long_is_cut_and_told(tmp_path: Path, caplog: pytest.
     append(tmp_path / "a.log", b"short\n" + b"y" * 300_000 + b"\nafter\n")
     with Tail(tmp_path / "a.log", max_line="100k") as tail:
         assert tail.read() == b"short\n" + b"y" * 102_400 + b"\nafter\n"
-        assert (tail.plugin.lines_cut, tail.plugin.bytes_cut) == (1, 300_000 - 102_400)
+        assert (tail.plugin.shortfalls.lines_cut, tail.plugin.shortfalls.bytes_cut) == (1, 300_000 - 102_400)
         assert tail.positions[tail.handed[0][0]]["offset"] == 300_013
     assert any("too long" in line for line in told(caplog))
 
@@ -226,11 +225,13 @@ def test_a_file_without_permission_is_tried_again_and_told_once(
     assert len([line for line in told(caplog) if "ermission" in line]) == 1
 
 
-def test_a_directory_is_refused_with_a_way_out(tmp_path: Path) -> None:
-    plugin = FileTailing(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"is a directory.*\*\.log"):
-        plugin.open()
-    plugin.close()
+def test_a_directory_means_every_file_under_it(tmp_path: Path) -> None:
+    append(tmp_path / "a.log", b"one\n")
+    with Tail(tmp_path) as tail:
+        assert tail.read() == b"one\n"
+        (tmp_path / "below" / "more").mkdir(parents=True)
+        append(tmp_path / "below" / "more" / "b.log", b"two\n")
+        assert tail.read() == b"two\n"
 
 
 def test_a_named_pipe_is_told_and_does_not_hang(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

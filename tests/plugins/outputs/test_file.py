@@ -62,6 +62,15 @@ def test_records_become_json_lines(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == '{"a":1}\n{"b":"한글"}\n{"n":7}\n{"message":"line"}\n'
 
 
+def test_it_says_what_it_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    link = path.with_name("link.log")
+    link.symlink_to(path)
+    assert File("x/../out.log").writes_to() == [str(path)]
+    assert File(str(link)).writes_to() == [str(link), str(path)]
+    assert File("").writes_to() == []
+
+
 def test_raw_lines_stay_as_they_were_read(path: Path) -> None:
     with opened(path, format="raw") as plugin:
         plugin.write(block_of(b"caf\xe9"))

@@ -1,0 +1,174 @@
+"""Copies of what was read: made by a rotation that truncates, by compression, or by hand. Nothing is read twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from swak.log import get
+from swak.tailing.discovery import Opened, find_copy, find_unseen, holds, originals
+from swak.tailing.identity import HEAD_BYTES, TAIL_BYTES, Mark, head_hash, path_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swak.tailing.closed import Closed
+    from swak.tailing.content import Content
+    from swak.tailing.follow import Truncated
+    from swak.tailing.lineage import Generation, Lineage
+    from swak.tailing.shortfalls import Shortfalls
+
+log = get("swak.tailing")
+
+
+class Copies:
+    """Tells what a file is that was met for the first time: new, or a copy of another one, and of how much of it."""
+
+    def __init__(
+        self,
+        lineages: Mapping[str, Lineage],
+        closed: Closed,
+        followed: Mapping[str, Generation],
+        shortfalls: Shortfalls,
+    ) -> None:
+        self._lineages = lineages
+        self._closed = closed
+        self._followed = followed
+        self._shortfalls = shortfalls
+
+    def compare(self, opened: Opened) -> Opened | None:
+        """Return a file that nobody read as it is to be followed: from its start, or after what was read elsewhere.
+
+        None: it is a copy of what a file holds that is followed now. Only what is named as a generation of a followed
+        file is taken for one.
+        """
+        paths = originals(opened.path)
+        for path in paths - {opened.path}:
+            lineage = self._lineages.get(path)
+            for generation in lineage.generations if lineage is not None else ():
+                if generation.follower.may_have_made(opened.content):
+                    return None
+        for source, mark in self._closed.of_paths(paths).items():
+            if mark.offset and source != opened.source and holds(opened.content, mark):
+                return continued(opened, mark)
+        return opened
+
+    def without_copies(self, found: list[Opened]) -> list[Opened]:
+        """Return those that are to be followed; the others are closed."""
+        kept: list[Opened] = []
+        for one in found:
+            compared = self.compare(one)
+            if compared is None:
+                one.close()
+            else:
+                kept.append(compared)
+        return kept
+
+    def of_truncated(self, generation: Generation, truncated: Truncated) -> list[Opened]:
+        """Find what a truncated file held and nobody read: the rest of its copy, and copies made after that.
+
+        What is in no copy is counted as dropped, as far as it was seen.
+        """
+        mark, path = truncated.mark, generation.lineage.path
+        if self._is_continued(mark):
+            return []
+        copy = find_copy(path, mark, set(self._followed))
+        if copy is not None:
+            copy = continued(copy, mark)
+        unread = [copy] if copy is not None else []
+        for one in self._met_beside(generation, {*self._followed, *(one.source for one in unread)}):
+            if _is_part(one.content, mark):
+                self._closed.add(one.source, mark_at(one.content, mark, one.content.size()))
+                one.close()
+            elif copy is None or one.status.st_mtime_ns > copy.status.st_mtime_ns:
+                unread.append(one._replace(is_copy=True))
+            else:
+                one.close()
+        self._tell(path, truncated, copy)
+        return unread
+
+    def of_missing(self, path: str, known: Mapping[str, Mark], others: set[str]) -> list[Opened]:
+        """Find copies of files that are not there any more: compressed meanwhile, or moved to another file system."""
+        found: list[Opened] = []
+        for source, mark in known.items():
+            copy = find_copy(path, mark, {*others, *self._followed, *(one.source for one in found)})
+            if copy is not None:
+                log.info("reading on in a copy", path=path_text(path), copy=path_text(copy.path), offset=mark.offset)
+                found.append(continued(copy, mark))
+                self._closed.remove(source)
+                continue
+            log.bind(path=path_text(path), source=source).warning(
+                "a file that was read before is not found; what was added to it since is not read",
+                read_to=mark.offset,
+            )
+            if mark.size_bytes > mark.offset:
+                self._shortfalls.note_dropped(mark.size_bytes - mark.offset, path, "the file is gone")
+        return found
+
+    def _is_continued(self, mark: Mark) -> bool:
+        """Tell whether a copy of the file is followed already; where it began later than here, take it back to here."""
+        for one in self._followed.values():
+            follower = one.follower
+            if follower.begin and holds(follower.content, mark):
+                if mark.offset < follower.begin:
+                    follower.resume(mark)
+                return True
+        return any(
+            one.begin and one.begin <= mark.offset and one.head_hash == mark.head_hash
+            for one in self._closed.of_paths({mark.path}).values()
+        )
+
+    def _met_beside(self, generation: Generation, known: set[str]) -> list[Opened]:
+        """Open rotated files beside a truncated one that nobody read."""
+        lineage = generation.lineage
+        try:
+            since_ns = lineage.successors_since_ns()
+            return [] if since_ns is None else find_unseen(lineage.path, self._closed.marks, known, since_ns)
+        except OSError as error:
+            log.bind(path=path_text(lineage.path)).warning("cannot look for copies", error=str(error))
+            return []
+
+    def _tell(self, path: str, truncated: Truncated, copy: Opened | None) -> None:
+        mark = truncated.mark
+        log.bind(path=path_text(path)).warning(
+            "file was truncated or rewritten; reading it from its start",
+            read_to=mark.offset,
+            seen_bytes=truncated.seen_bytes,
+            copy=path_text(copy.path) if copy is not None else "none",
+        )
+        held = mark.offset
+        if copy is not None:
+            held = truncated.seen_bytes if copy.packed else max(held, copy.status.st_size)
+        if truncated.seen_bytes > held:
+            self._shortfalls.note_dropped(truncated.seen_bytes - held, path, "the file was truncated")
+
+
+def continued(opened: Opened, mark: Mark) -> Opened:
+    """Return a copy as what it is: the rest of the file that was read up to `mark`."""
+    return opened._replace(mark=msgspec.structs.replace(mark, begin=mark.offset, cycle=0), is_copy=True)
+
+
+def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
+    """Return the position `offset` in a copy of the file of `mark`."""
+    head = content.pread(min(HEAD_BYTES, offset), 0)
+    tail_len = min(TAIL_BYTES, offset)
+    return msgspec.structs.replace(
+        mark,
+        offset=offset,
+        head_len=len(head),
+        head_hash=head_hash(head),
+        tail_len=tail_len,
+        tail_hash=head_hash(content.pread(tail_len, offset - tail_len)),
+        size_bytes=offset,
+        begin=offset,
+        cycle=0,
+    )
+
+
+def _is_part(content: Content, mark: Mark) -> bool:
+    """Tell whether a file holds nothing but the beginning of what was read, as far as its head tells."""
+    size = content.size()
+    if not mark.head_len <= size <= mark.offset:
+        return False
+    return bool(mark.head_len) and head_hash(content.pread(mark.head_len, 0)) == mark.head_hash

@@ -1,0 +1,247 @@
+"""The files of one input that are open, and the lineages that they belong to."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from swak.log import get
+from swak.tailing.closed import Closed, Spot
+from swak.tailing.copies import Copies
+from swak.tailing.discovery import Opened, close_all, open_file, real_place
+from swak.tailing.follow import Follower
+from swak.tailing.identity import Key, Mark, path_text
+from swak.tailing.lineage import Generation, Lineage
+from swak.tailing.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swak.clock import Clock
+    from swak.tailing.growth import Growth
+    from swak.tailing.shape import Shape
+
+log = get("swak.tailing")
+
+PARKED_AT_ONCE = 64
+
+
+class Followed:
+    """Opens files, gives them their places in lineages, and closes them. All for one thread."""
+
+    def __init__(
+        self,
+        marks: Mapping[str, Mark],
+        *,
+        clock: Clock,
+        shape: Shape,
+        growth: Growth[Generation],
+        open_max: int,
+        finish: bool,
+    ) -> None:
+        """At most `open_max` files are held open. `finish`: half lines at their ends are wanted, too."""
+        self.lineages: dict[str, Lineage] = {}
+        self.moving: dict[Lineage, None] = {}
+        """Lineages in which something may be due without any growth."""
+        self.closed = Closed(marks)
+        self.open: dict[Key, Generation] = {}
+        self.sources: dict[str, Generation] = {}
+        self.names: dict[str, Key] = {}
+        """What each path names."""
+        self.fresh: deque[Generation] = deque()
+        """Files whose beginning is told before anything is read from them. So they are found again after a rotation
+        and a crash even when nothing of them was settled, and nothing is skipped that came after the first start."""
+        self.shortfalls = shape.shortfalls
+        self.copies = Copies(self.lineages, self.closed, self.sources, shape.shortfalls)
+        event_s = shape.multiline.timeout_s if shape.multiline is not None else None
+        self.turns = Turns(clock, growth, event_s=event_s, reopen=self.reopen)
+        self._named: Counter[Key] = Counter()
+        self._clock = clock
+        self._shape = shape
+        self._open_max = open_max
+        self._finish = finish
+
+    @property
+    def full(self) -> bool:
+        """Whether as many files are open as may be."""
+        return len(self.open) >= self._open_max
+
+    def close(self) -> None:
+        """Close all files."""
+        for generation in list(self.open.values()):
+            self._drop(generation)
+        self.turns.close()
+
+    def open_at(self, path: str, known: Mapping[str, Mark] | None = None) -> Opened:
+        """Open a file, when need be in the place of one that is quiet."""
+        known = self.closed.marks if known is None else known
+        if self.full:
+            self._park()
+        try:
+            return open_file(path, known)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._park():
+                raise
+            return open_file(path, known)
+
+    def follow_all(self, lineage: Lineage, opened: list[Opened], current: Key | None, now: float) -> None:
+        """Follow files, oldest first; all but `current` have lost the path before."""
+        for index, one in enumerate(opened):
+            try:
+                generation = self.follow(lineage, one, now)
+                lineage.append(generation, now)
+                self._settle_in(generation, now)
+                if one.key != current:
+                    generation.retired_at = generation.changed_at
+            except BaseException:
+                close_all(opened[index:])
+                raise
+
+    def follow_late(self, lineage: Lineage, opened: Opened, now: float) -> None:
+        """Follow an old file to which something was added after all."""
+        generation = self.follow(lineage, opened, now)
+        generation.retired_at = now
+        lineage.late.append(generation)
+        self._settle_in(generation, now)
+
+    def follow(self, lineage: Lineage, opened: Opened, now: float) -> Generation:
+        """Make a file one of those that are open. Its place in the lineage is the caller's to give."""
+        follower = self._follower(lineage, opened)
+        if opened.mark is not None:
+            follower.resume(opened.mark)
+        elif lineage.at_end:
+            follower.skip_to_end()
+        age_s = (self._clock.time_ns() - opened.touched_ns) / 1_000_000_000
+        changed_at, size_bytes = now - max(age_s, 0.0), opened.status.st_size
+        generation = Generation(follower, opened.key, lineage, changed_at=changed_at, size_bytes=size_bytes)
+        generation.copied = opened.is_copy or opened.packed or follower.begin > 0
+        generation.named = opened.key in self._named
+        if opened.mark is None or opened.is_copy:
+            self.fresh.append(generation)
+        lineage.at_end = False
+        lineage.since_ns = lineage.since_ns or time.time_ns()
+        self.open[opened.key] = self.sources[opened.source] = generation
+        self.closed.remove(opened.source)
+        return generation
+
+    def _settle_in(self, generation: Generation, now: float) -> None:
+        lineage = generation.lineage
+        self.note_moving(lineage)
+        if generation.follower.truncated is not None:
+            self.begin_anew(generation, now)
+        elif generation in lineage.late or lineage.waiting[0] is generation:
+            self.turns.stir(generation)
+
+    def begin_anew(self, generation: Generation, now: float) -> None:
+        """A file was truncated or rewritten: read on in its copies first, if there are any."""
+        truncated, generation.follower.truncated = generation.follower.truncated, None
+        assert truncated is not None, "only called for files that were truncated"
+        lineage = generation.lineage
+        older = [self.follow(lineage, one, now) for one in self.copies.of_truncated(generation, truncated)]
+        self.fresh.append(generation)
+        if older:
+            self.turns.forget(generation)
+            lineage.put_before(generation, older, now)
+        if lineage.waiting[0] in (generation, *older) or generation in lineage.late:
+            self.turns.stir(older[0] if older else generation)
+        self.note_moving(lineage)
+
+    def set_name(self, path: str, key: Key | None) -> None:
+        """Note what a path names now."""
+        before = self.names.pop(path, None)
+        if key is not None:
+            self.names[path] = key
+        if before == key:
+            return
+        for one, step in ((before, -1), (key, 1)):
+            if one is not None:
+                self._named[one] += step
+                if not self._named[one]:
+                    del self._named[one]
+                if one in self.open:
+                    self.open[one].named = one in self._named
+                    self.note_moving(self.open[one].lineage)
+
+    def note_moving(self, lineage: Lineage) -> None:
+        """Note whether something may be due in a lineage without any growth."""
+        if self._finish or not lineage.settled:
+            self.moving[lineage] = None
+        else:
+            self.moving.pop(lineage, None)
+
+    def put_away(self, generation: Generation) -> None:
+        """Close a file that was read to its end, and remember where it is."""
+        follower = generation.follower
+        path = generation.lineage.path if generation.named else ""
+        spot = Spot(path, generation.key.inode, os.fstat(follower.fd).st_size) if path else None
+        self.closed.add(follower.source, follower.mark(), spot)
+        self._drop(generation)
+
+    def _park(self) -> bool:
+        """Close files that are quiet for longest and can be opened again by their names."""
+        parked = 0
+        for generation in self.turns.quiet():
+            lineage = generation.lineage
+            if lineage.settled and self.names.get(lineage.path) == generation.key:
+                lineage.waiting.clear()
+                self.put_away(generation)
+                parked += 1
+                if parked == PARKED_AT_ONCE:
+                    break
+        return parked > 0
+
+    def reopen(self, generation: Generation) -> None:
+        """Open a file again whose descriptor may be stale, if its path still names it. Never raises."""
+        follower = generation.follower
+        try:
+            opened = open_file(generation.lineage.path, {follower.source: follower.mark()})
+            if opened.source != follower.source:
+                opened.close()
+                return
+            self.renew(generation, opened)
+        except OSError as error:
+            log.bind(path=path_text(follower.path)).debug("cannot be opened again", error=str(error))
+
+    def renew(self, generation: Generation, opened: Opened) -> None:
+        """Go on reading the same file through another descriptor."""
+        old = generation.follower
+        follower = self._follower(generation.lineage, opened)
+        follower.resume(old.mark())
+        self.turns.forget(generation)
+        del self.open[generation.key]
+        old.content.close()
+        os.close(old.fd)
+        generation.follower, generation.key = follower, opened.key
+        generation.named = opened.key in self._named
+        self.open[opened.key] = generation
+        generation.trouble, generation.stale = "", False
+        log.info("file was opened again", path=path_text(follower.path), source=follower.source)
+        if follower.truncated is not None:
+            self.begin_anew(generation, self._clock.monotonic())
+        else:
+            self.turns.stir(generation)
+
+    def _follower(self, lineage: Lineage, opened: Opened) -> Follower:
+        try:
+            real, folder = real_place(opened.path, opened.content.fd)
+        except OSError:  # it is renamed right now; the next look finds out where it is
+            real = folder = ""
+        return Follower(
+            opened.content,
+            opened.source,
+            lineage.path,
+            shape=self._shape,
+            now_ns=self._clock.time_ns,
+            real=real,
+            folder=folder,
+        )
+
+    def _drop(self, generation: Generation) -> None:
+        self.turns.forget(generation)
+        del self.open[generation.key]
+        del self.sources[generation.follower.source]
+        generation.follower.content.close()
+        os.close(generation.follower.fd)
