@@ -30,6 +30,7 @@ reference:  ## What is generated from the plugins: swak/reference.pyi and docs/p
 bench:
 	$(PYTHON) -m benchmarks.run $(BENCH)
 	$(PYTHON) -m benchmarks.latency
+	$(PYTHON) -m benchmarks.tailing
 
 clean:
 	rm -rf build dist .ci/venv .ci/npm .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis swak-demo

@@ -155,6 +155,9 @@ def _parse(kind: Any, value: Any) -> Any:
     if origin is list:
         if isinstance(value, list | tuple):
             return [_parse(arguments[0], one) for one in value]
+    elif origin is dict:
+        if isinstance(value, dict):
+            return {_parse(arguments[0], key): _parse(arguments[1], one) for key, one in value.items()}
     elif kind in (Duration, Size):
         return kind(value)
     elif kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -190,4 +193,6 @@ def _type_text(kind: Any) -> str:
         return " | ".join(repr(one) for one in typing.get_args(kind))
     if typing.get_origin(kind) is list:
         return f"list[{_type_text(typing.get_args(kind)[0])}]"
+    if typing.get_origin(kind) is dict:
+        return f"dict[{', '.join(_type_text(one) for one in typing.get_args(kind))}]"
     return "any" if kind in (Any, object) else str(kind.__name__)

@@ -66,34 +66,55 @@ class _Inputs:
         tag: str = "file",
         max_line: Size | str | int = "1MiB",
         exclude: str | Sequence[str] = ...,
+        watch: Literal["auto", "poll"] = "auto",
+        compressed: bool = False,
+        encoding: str = "utf-8",
+        raw: str = "",
+        multiline: str | Any | None = None,
+        fields: Sequence[str] = ...,
     ) -> swak.plugins.inputs.file_tailing.FileTailing:
-        """Read lines from files, and go on reading as they grow and are rotated.
+        r"""Read lines from files, and go on reading as they grow and are rotated.
 
-        A path is a file or a pattern (`*`, `?`, `[...]`, and `**` for any depth); relative ones count from the working
-        directory. Files that match later are found within 0.25 s (in large trees within 5 s). Every line is an event with
-        the field `message`; its bytes pass untouched. What is not yet ended by a line feed waits, unless `follow=False`.
-        A line longer than `max_line` is cut there; `lines_cut` and `bytes_cut` count, a warning
-        and the receipt tell.
+        A path is a file, a directory (every file under it), or a pattern (`*`, `?`, `[...]`, and `**` for any depth);
+        relative ones count from the working directory. Files that appear later are read from their start. Every line is an
+        event with the field `message`; lines of UTF-8 pass as bytes, untouched. What is not yet ended by a line feed
+        waits, unless `follow=False`. A line longer than `max_line` is cut there, at a character.
 
-        Where it stands is kept for each file generation (device, inode, the kernel's file handle, and a hash of the first
-        KiB), so a restart repeats and loses nothing:
+        Where it stands is kept for each file (device, inode, the kernel's file handle, hashes of the first KiB and of the
+        64 bytes before the position), so nothing is lost or read twice when a file is
 
-        - **Renamed and created anew**, while running: the old file is read to its end. When it was quiet for 1 s (or is at
-          its end 10 s after the rotation, but still written to), the new one follows; what is added to the old one later
-          still comes. It is closed after 60 s without a new byte; a half line at its end is delivered.
-        - **While stopped**: the old file is searched by identity in its directory and read from where it was left. Then
-          come generations that were never read, oldest first: files named as the path and `.` or `-` and a number, a
-          date or `old`, `bak`, `prev`, `orig`, `save`, not compressed, and not older than the last known one or than the
-          moment at which that was last read. Then the file at the path. What is not found again is named in a warning.
-        - **Truncated** (shorter than what was read, or its first KiB changed): a warning, and it is read from its start.
-          Lost is what was not read by then, a half line included. A file rewritten with the same first KiB that has
-          outgrown its old length when it is looked at cannot be told apart.
-        - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile.
-        - **Deleted**: closed after 60 s without a new byte. **Linked** twice: read once. Patterns leave compressed files
-          (`.gz`, `.zst`, ...) alone, and what `exclude` matches.
+        - **renamed and created anew**: the old file is read to its end. When it was quiet for 1 s (or is at its end 10 s
+          after the rotation, but still written to), the new one follows. The old one is closed when all of it is settled
+          and it was quiet for a minute; what is added to it after that is found within 5 s as long as it has a name.
+        - **renamed while swak is down**: it is looked for by identity, in its directory, where a link led, and where its
+          directory was renamed to. Then come generations that nobody read, oldest first: named as the path and `.` or `-`
+          and a number, a date or `old`, `bak`, `prev`, `orig`, `save`, compressed (gzip, bzip2, xz) or not, and changed
+          since. What is not found again is named in a warning; what was seen of it counts as dropped.
+        - **compressed**: a file that was read in part is read on in its compressed successor.
+        - **copied and truncated**: what was not read yet is read from the copy beside it, before the file's new content.
+        - **replaced under a symbolic link, moved away and back, linked twice**.
+
+        Dropped is what was unread in a file that is truncated without a copy, or deleted while swak is down: counted as
+        far as it was seen, in a warning and in the receipt. Not seen at all is what `copytruncate` itself drops between
+        its copy and its truncation. Two contents of one file cannot be told apart when their first KiB and the 64 bytes
+        before the position are the same. Under a pattern, a copy of a followed file (`cp a.log a.log.1`) is not read. A
+        file that was closed and is moved out of its directory for more than an hour is read anew when it comes back.
+
+        - **Encodings**: any of Python's for text; a byte order mark wins. What is no text becomes U+FFFD where it is
+          decoded, and is counted; `raw="field"` keeps the bytes of such lines. Other encodings than UTF-8 become UTF-8.
+        - **Events of several lines**: `multiline=r"^\d{4}-"` names the pattern of their first line, or
+          `multiline={"start": ..., "continue": ..., "end": ..., "timeout": "1s", "max_bytes": "256KiB"}`. Patterns are
+          searched in each line. An event that may go on is handed out after the timeout, at a rotation, and when swak
+          stops. One that would be larger than `max_bytes` is split there, and counted.
+        - **Compressed files** that a pattern matches are left alone and told; with `compressed=True` gzip, bzip2 and xz
+          are read (positions count unpacked bytes: a restart unpacks again what it skips).
+        - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile. A file
+          that grows and is not read for 10 s is opened again.
+        - **Thousands of files**: the soft limit of open files is raised to the hard one. Beyond that the files that are
+          quiet for longest are closed; one that is deleted while it is closed takes with it what was added meanwhile.
 
         Growth is noticed by inotify; where that cannot be had (other systems, network file systems, its limits) sizes are
-        compared every 40 ms, and the log says so.
+        compared every 40 ms, or less often with more than 400 files, and the log says so. `watch="poll"` does so always.
 
         Example:
             `task(in_.FileTailing("/var/log/nginx/*.log", exclude="error*"), out.Stdout())`

@@ -37,6 +37,29 @@ def test_a_short_look_at_latency_prints_every_row() -> None:
     assert done.stdout.count("\n| ") == 4
 
 
+def test_a_quick_look_at_tailing_prints_every_row() -> None:
+    done = ran("benchmarks.tailing", "--quick")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    parts = (
+        "idle, 100 files",
+        "RSS above",
+        "a line to each",
+        "half of all read",
+        "→ one file",
+        "first line",
+        "writes/s",
+    )
+    assert all(any(part in row for row in rows) for part in parts)
+    assert all(row.count("|") == 5 for row in rows)
+
+
+def test_a_part_of_tailing_can_be_measured_alone() -> None:
+    done = ran("benchmarks.tailing", "--quick", "--part", "backlog")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n| ") == 3
+
+
 @pytest.mark.parametrize("spoil", ["a record short", "a wrong record", "a record too many"])
 def test_a_wrong_output_is_noticed(spoil: str, tmp_path: Path) -> None:
     log, out = tmp_path / "access.log", tmp_path / "out.jsonl"

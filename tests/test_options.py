@@ -20,6 +20,7 @@ class Sample(Plugin):
     room: Size = option("How much.", default="1k")
     mode: Literal["a", "b"] = option("Which.", default="a")
     names: list[str] = option("Several.", default=())
+    rule: str | dict[str, Any] = option("A text, or a mapping.", default={})
     either: str | int | None = option("One or another, or none.", default=None)
     anything: Any = option("Whatever.", default=None)
     password: str = option("Hidden.", default="", secret=True)
@@ -124,6 +125,8 @@ def test_values_become_the_options_type(name: str, value: object, parsed: object
         ("mode", [], "wants one of 'a', 'b', not []"),
         ("names", "ab", "wants list[str], not 'ab'"),
         ("names", ["a", 5], "wants str, not 5"),
+        ("rule", ["a"], "wants str or dict[str, any], not ['a']"),
+        ("rule", {5: "a"}, "wants str or dict[str, any]"),
         ("either", 1.5, "wants str or int or None, not 1.5"),
         ("age", "5k", "the unit 'k'"),
     ],
@@ -144,6 +147,13 @@ def test_a_list_is_a_copy() -> None:
     assert Sample().names is not Sample().names
 
 
+def test_a_mapping_is_a_copy() -> None:
+    given = {"start": "x"}
+    made = Sample(rule=given)
+    given["start"] = "y"
+    assert made.rule == {"start": "x"}
+
+
 def test_options_know_their_doc_type_and_secret() -> None:
     known = Sample.options["password"]
     assert (known.doc, known.secret, known.required) == ("Hidden.", True, False)
@@ -156,6 +166,7 @@ def test_options_know_their_doc_type_and_secret() -> None:
         "Size",
         "'a' | 'b'",
         "list[str]",
+        "str | dict[str, any]",
         "str | int | None",
         "any",
         "str",

@@ -20,7 +20,10 @@ log = get("swak.tailing")
 SWEPT_MAX = 500
 """Files that one sweep compares: a stat costs 2.5 µs. The others come next time."""
 YOUNG_NS = 60_000_000_000
-"""A position this young is kept though its file is gone: a compressed copy of it may be met for the first time."""
+"""A position this young is kept though its file is deleted: a compressed copy of it may be met for the first time."""
+AWAY_NS = 3_600_000_000_000
+"""How long the position is kept of a file that was moved out of its directory, or deleted after it was closed: which
+of the two, nobody can tell. One that comes back later is read anew."""
 _GONE_MAX = 1_000
 
 
@@ -40,12 +43,15 @@ class Closed:
         self.gone: dict[str, None] = {}
         """Sources whose file is no longer there."""
         self._spots: dict[str, Spot] = {}
+        self._deleted: set[str] = set()
         self._sources: dict[str, str] = {}
         """The source of each spot's path."""
 
-    def add(self, source: str, mark: Mark, spot: Spot | None = None) -> None:
+    def add(self, source: str, mark: Mark, spot: Spot | None = None, *, deleted: bool = False) -> None:
         """Note a file that was closed, or that need not be opened."""
         self.marks[source] = mark
+        if deleted:
+            self._deleted.add(source)
         if spot is not None:
             self._set_spot(source, spot)
 
@@ -56,6 +62,7 @@ class Closed:
         if spot is not None and self._sources.get(spot.path) == source:
             del self._sources[spot.path]
         self.gone.pop(source, None)
+        self._deleted.discard(source)
 
     def unchanged(self, path: str, status: os.stat_result) -> bool:
         """Tell whether this is a closed file that was seen at this path, and nothing was added to it."""
@@ -124,7 +131,7 @@ class Closed:
                     grown[source] = path
                 return
         elsewhere = not names or not source.startswith(f"{device:x}:")  # perhaps the bare mount point of a disk
-        if elsewhere or now_ns - mark.time_ns < YOUNG_NS:
+        if elsewhere or now_ns - mark.time_ns < (YOUNG_NS if source in self._deleted else AWAY_NS):
             return
         self.forget(source)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from swak.log import get
 from swak.tailing.discovery import Opened, find_copy, find_unseen, holds, originals
-from swak.tailing.identity import HEAD_BYTES, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,6 +156,7 @@ def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
     return msgspec.structs.replace(
         mark,
         offset=offset,
+        head=head[:HEAD_SHOWN].hex(),
         head_len=len(head),
         head_hash=head_hash(head),
         tail_len=tail_len,
@@ -169,6 +170,8 @@ def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
 def _is_part(content: Content, mark: Mark) -> bool:
     """Tell whether a file holds nothing but the beginning of what was read, as far as its head tells."""
     size = content.size()
-    if not mark.head_len <= size <= mark.offset:
+    if not 0 < size <= mark.offset:
         return False
-    return bool(mark.head_len) and head_hash(content.pread(mark.head_len, 0)) == mark.head_hash
+    if size < mark.head_len:
+        return bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
+    return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# ruff: noqa: PTH116, PTH118, PTH119, PTH120 - a Path changes spellings, and costs ten times as much
+# ruff: noqa: PTH116, PTH118, PTH119, PTH120, PTH208 - a Path changes spellings, and costs ten times as much
 import errno
 import os
 import re
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from swak.log import get
 from swak.tailing.content import Content, Unpacked, can_unpack, content_of, copy_matches, suffix_of
 from swak.tailing.identity import Key, Mark, head_matches, identify, inode_of, key_of, may_be_same, path_text
+from swak.tailing.listing import Listings, beginning_with
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -111,7 +112,7 @@ def real_place(path: str, fd: int) -> tuple[str, str]:
     return "" if real == path else real, f"{folder.st_dev:x}:{folder.st_ino}"
 
 
-def find_known(path: str, known: Mapping[str, Mark]) -> tuple[list[Opened], set[str]]:
+def find_known(path: str, known: Mapping[str, Mark], listings: Listings | None = None) -> tuple[list[Opened], set[str]]:
     """Open the generations in `known` that can be found by what they are, whatever their names are now.
 
     Return them with the sources that were not found. They are looked for at their path, in the directories where they
@@ -123,7 +124,7 @@ def find_known(path: str, known: Mapping[str, Mark]) -> tuple[list[Opened], set[
         missing = {source: known[source] for source in known if source not in found}
         for directory in _homes(path, missing.values()) if missing else ():
             try:
-                _search(directory, os.path.basename(path), missing, found)
+                _search(directory, os.path.basename(path), missing, found, listings or Listings())
             except FileNotFoundError:
                 continue  # it was renamed, or removed with everything in it
             missing = {source: known[source] for source in known if source not in found}
@@ -135,14 +136,17 @@ def find_known(path: str, known: Mapping[str, Mark]) -> tuple[list[Opened], set[
     return list(found.values()), set(known) - set(found)
 
 
-def _search(directory: str, base: str, known: Mapping[str, Mark], found: dict[str, Opened]) -> None:
+def _search(directory: str, base: str, known: Mapping[str, Mark], found: dict[str, Opened], listings: Listings) -> None:
     """Look through a directory, again when one was not found and names changed meanwhile."""
     for _ in range(_SCANS_MAX):
         before = os.stat(directory).st_mtime_ns
-        inodes = {inode_of(source) for source in known if source not in found}
-        for entry in _entries(directory):
-            if entry.inode() in inodes or is_generation(entry.name, base):
-                _add_known(found, entry.path, known)
+        for source in known:
+            for path in listings.paths(directory, inode_of(source)) if source not in found else ():
+                _add_known(found, path, known)
+        if not set(known) <= set(found):
+            for name in beginning_with(directory, base):  # on a device that numbers its inodes anew
+                if is_generation(name, base):
+                    _add_known(found, os.path.join(directory, name), known)
         if set(known) <= set(found) or os.stat(directory).st_mtime_ns == before:
             return
 
@@ -196,15 +200,19 @@ def find_copy(path: str, mark: Mark, others: Collection[str]) -> Opened | None:
         return None  # anything holds nothing
     for directory, base in dict.fromkeys([os.path.split(path), os.path.split(mark.real or path)]):
         try:
-            entries = [entry for entry in _entries(directory) if is_generation(entry.name, base, packed=True)]
+            paths = [
+                os.path.join(directory, name)
+                for name in beginning_with(directory, base)
+                if is_generation(name, base, packed=True)
+            ]
         except OSError as error:
             log.debug("cannot look for copies", directory=path_text(directory), error=str(error))
             continue
-        for entry in sorted(entries, key=_modified_ns, reverse=True):
-            opened = _open_quietly(entry.path)
+        for place in sorted(paths, key=_modified_ns, reverse=True):
+            opened = _open_quietly(place)
             if opened is None:
                 continue
-            if entry.path != path and opened.source not in others and holds(opened.content, mark):
+            if place != path and opened.source not in others and holds(opened.content, mark):
                 return opened._replace(mark=mark)
             opened.close()
     return None
@@ -246,23 +254,23 @@ def _add_unseen(
     behind_link: bool,
 ) -> None:
     directory, base = os.path.split(path)
-    entries = {entry.name: entry for entry in _entries(directory)}
-    for name, entry in entries.items():
+    names = set(os.listdir(directory) if behind_link else beginning_with(directory, base))
+    for name in names:
         suffix = suffix_of(name)
-        if name == base or (suffix and (name[: len(name) - len(suffix)] in entries or not can_unpack(name))):
+        if name == base or (suffix and (name[: len(name) - len(suffix)] in names or not can_unpack(name))):
             continue  # while it is being compressed, the plain file is there as well
+        if not is_generation(name, base, packed=True) and not (behind_link and _alike(name, base)):
+            continue
+        place = os.path.join(directory, name)
         try:
-            if not entry.is_file() or entry.stat().st_mtime_ns < since_ns:
+            status = os.stat(place)
+            if not stat.S_ISREG(status.st_mode) or status.st_mtime_ns < since_ns:
                 continue
-            if not is_generation(name, base, packed=True) and not (behind_link and _alike(name, base)):
-                if name.startswith(base) and name[len(base)] in ".-_":
-                    log.info("not taken for a rotated generation", path=path_text(path), name=path_text(name))
-                continue
-            opened = open_file(entry.path, known)
+            opened = open_file(place, known)
         except FileNotFoundError:
             continue  # renamed or deleted while we looked: the next look finds it
         except OSError as error:
-            log.error("cannot read a rotated file", path=path_text(entry.path), error=str(error))
+            log.error("cannot read a rotated file", path=path_text(place), error=str(error))
             continue
         met = opened.source in known or opened.source in followed or opened.source in unseen
         if met or (suffix and not opened.packed):
@@ -333,9 +341,9 @@ def _renumbered(fd: int, seen: str, known: Mapping[str, Mark]) -> str:
     return seen
 
 
-def _modified_ns(entry: os.DirEntry[str]) -> int:
+def _modified_ns(path: str) -> int:
     try:
-        return entry.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError:  # gone since it was listed
         return 0
 

@@ -14,6 +14,7 @@ from swak.tailing.discovery import Opened, find_known, find_unseen
 from swak.tailing.followed import Followed
 from swak.tailing.identity import Mark, key_of, path_from, path_text
 from swak.tailing.lineage import Generation, Lineage, Pace
+from swak.tailing.listing import Listings
 from swak.tailing.turns import RETRY_S, Taken
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ although nothing was noticed: notices get lost when queues overflow and on odd f
 LOOK_SHARE = 200
 """A look that takes long is repeated less often: it costs at most one part in so many of the time."""
 _STEPS_MAX = 64
+_WATCHES_MAX = 3
 
 
 class Files:
@@ -97,8 +99,9 @@ class Files:
         if now >= self._look_at:
             self._look(now)
         if self._followed.fresh:
-            follower = self._followed.fresh.popleft().follower
-            return Taken(None, follower.source, follower.mark())
+            generation = self._followed.fresh.popleft()
+            mark = generation.handed = generation.follower.mark()
+            return Taken(None, generation.follower.source, mark)
         taken = self._take(now)
         steps = 0
         while taken is None and not self._followed.fresh and steps < _STEPS_MAX and self._progress(now):
@@ -140,8 +143,10 @@ class Files:
 
     def _notice(self, now: float) -> bool:
         """Take up what was noticed; tell whether there is anything new."""
-        grown, entries = self._turns.notice()
+        grown, entries, overflow = self._turns.notice()
         touched = self._tree.note(entries) if entries else []
+        if overflow or self._tree.revision != self._watched:
+            self._look_at = now
         self._look_at_paths(touched, now)
         if self._again:
             self._look_at = min(self._look_at, now + LOOK_S)
@@ -165,18 +170,21 @@ class Files:
         if self._settled is None or self._pace.finish:
             return True
         mark = self._settled(generation.follower.source)
-        return mark is None or mark.reached == generation.follower.mark().reached
+        return mark is None or mark.reached == generation.handed.reached
 
     def _look(self, now: float, *, skip: bool = False) -> None:
         """Compare what the paths name with what is followed, where names may have changed."""
         began, began_ns = time.monotonic(), time.time_ns()
         again, self._again = self._again, {}
         self._look_at_paths([*self._tree.look(), *again], now, skip=skip)
-        self._looked_ns = began_ns  # not the clock's: it is compared with times of the file system
-        if self._tree.revision != self._watched:
+        for _ in range(_WATCHES_MAX):
+            if self._tree.revision == self._watched:
+                break
+            self._watched = self._tree.revision
             noticed = [self._turns.watch(directory) for directory in self._tree.directories()]
             self._noticed = all(noticed)
-            self._watched = self._tree.revision
+            self._look_at_paths(self._tree.look(), now, skip=skip)  # what came before the directory was watched
+        self._looked_ns = began_ns  # not the clock's: it is compared with times of the file system
         often_s = LOOK_S if self._again or not self._noticed else SWEEP_S
         self._look_at = now + min(SWEEP_S, max(often_s, (time.monotonic() - began) * LOOK_SHARE))
 
@@ -301,6 +309,7 @@ class Files:
 
     def _restore(self, now: float) -> None:
         """Find the files of the positions, wherever they were renamed to, and read on where they were left."""
+        listings = Listings()
         by_path: defaultdict[str, dict[str, Mark]] = defaultdict(dict)
         for source, mark in self._closed.marks.items():
             by_path[path_from(mark.path)][source] = mark
@@ -308,7 +317,7 @@ class Files:
             lineage = self._lineages[path] = Lineage(path, globbed=path not in self._tree.plain)
             lineage.since_ns = max(mark.time_ns for mark in known.values()) or None
             try:
-                found, missing = find_known(path, known)
+                found, missing = find_known(path, known, listings)
             except OSError as error:
                 self._note(lineage, str(error))
                 self._again[path] = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from swak.log import get
-from swak.tailing.identity import HEAD_BYTES, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.content import copy_matches
+from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 from swak.tailing.shape import Piece
 
 if TYPE_CHECKING:
@@ -71,8 +73,11 @@ class Follower:
         self._held = 0
         """Bytes of whole lines after `offset` whose event may go on."""
         self._size_bytes = 0
-        self._head = b""
+        self._head_len = 0
+        self._head_memo = 0
+        """Python's hash of the head: quicker than the one that outlives the process, and a thousand bytes shorter."""
         self._head_hash = ""
+        self._beginning = b""
         self._tail = b""
         self._cycle = 0
         self._suspect = True
@@ -106,16 +111,13 @@ class Follower:
         self._cycle = mark.cycle
         self.begin = min(self.begin or mark.begin, mark.begin)
         self.offset = self._scanned = mark.offset
-        size = self.size()
-        self._size_bytes = max(size, mark.size_bytes)
-        self._head = self.content.pread(mark.head_len, 0)
-        self._head_hash = mark.head_hash
-        self._tail = self.content.pread(mark.tail_len, mark.offset - mark.tail_len)
-        held = size >= mark.offset and _hash_is(self._head, mark.head_len, mark.head_hash)
-        if not held or not _hash_is(self._tail, mark.tail_len, mark.tail_hash):
+        self._size_bytes = mark.size_bytes
+        if not copy_matches(self.content, mark.head_len, mark.head_hash, mark.tail_len, mark.tail_hash, mark.offset):
             self._begin_anew(mark)
             return
-        self._find_codec(size)
+        self._note_head(self.content.pread(mark.head_len, 0))
+        self._tail = self.content.pread(mark.tail_len, mark.offset - mark.tail_len)
+        self._size_bytes = max(self.size(), mark.size_bytes)
         self._owes_line_end = self._line_is_open(mark.offset)
 
     def skip_to_end(self) -> None:
@@ -123,6 +125,7 @@ class Follower:
 
         A last line longer than the limit is not looked through: what is added to it comes as a line of its own.
         """
+        self.content.reaches(sys.maxsize)
         size = end = self._size_bytes = self.size()
         codec = self._find_codec(size)
         while end > max(0, size - self._shape.limits.line_bytes - 1):
@@ -190,7 +193,7 @@ class Follower:
         return Mark(
             self.offset,
             path_text(self.path),
-            len(self._head),
+            self._head_len,
             self._head_hash,
             self._now_ns(),
             self._cycle,
@@ -199,6 +202,7 @@ class Follower:
             self._size_bytes,
             self._real,
             self._folder,
+            self._beginning.hex(),
             self.begin,
         )
 
@@ -209,7 +213,9 @@ class Follower:
         """
         size, mine = copy.size(), self.size()
         if mine < self.offset or not self._holds():
-            return copy.pread(len(self._head), 0).startswith(self._head[:size])
+            if size < self._head_len:
+                return self._beginning.startswith(copy.pread(min(size, HEAD_SHOWN), 0))
+            return hash(copy.pread(self._head_len, 0)) == self._head_memo
         if size > mine:
             return False
         near = min(TAIL_BYTES, size)
@@ -232,6 +238,9 @@ class Follower:
         codec = self._find_codec(size)
         if self.offset < codec.bom_bytes <= size:
             self.offset = self._scanned = codec.bom_bytes
+        torn = -self.offset % codec.width
+        if torn and self._scanned == self.offset <= size - torn:
+            self._move_to(self.offset + torn)  # the rest of a character that was handed out broken
         block_bytes = self._shape.limits.block_bytes
         if self._scanned == self.offset:
             block = self.content.pread(min(block_bytes, size - self.offset), self.offset)
@@ -245,14 +254,16 @@ class Follower:
         length = start + found - self.offset
         if length <= block_bytes or self._held:
             block = self.content.pread(min(block_bytes, size - self.offset), self.offset)
-            return self._take(codec, block, whole=length > block_bytes)
+            return self._take(codec, self._without_late_end(codec, block), whole=length > block_bytes)
         return self._take_long_line(codec, length - codec.width, end=start + found)
 
     def _without_late_end(self, codec: Codec, fresh: bytes) -> bytes:
         """Cut off the line end of a line that was handed out before it had one."""
         if self._owes_line_end and fresh:
-            self._owes_line_end = False
             late = codec.late_end(fresh)
+            if not late and codec.late_end(fresh + codec.line_end):
+                return fresh  # a CR whose LF is still to come
+            self._owes_line_end = False
             if late:
                 self._move_to(self.offset + late, fresh[:late])
             return fresh[late:]
@@ -322,29 +333,33 @@ class Follower:
         tail = passed[-TAIL_BYTES:] if len(passed) >= TAIL_BYTES else (self._tail + passed)[-TAIL_BYTES:]
         if len(tail) < tail_len or not passed:
             tail = self.content.pread(tail_len, offset - tail_len)
-        if len(self._head) < HEAD_BYTES:
+        if self._head_len < HEAD_BYTES:
             head = self.content.pread(min(HEAD_BYTES, offset), 0)
-            if head.startswith(self._head):  # if not, the next read finds out and begins anew
-                self._head, self._head_hash = head, head_hash(head)
+            if self._is_head(head[: self._head_len]):  # if not, the next read finds out and begins anew
+                self._note_head(head)
         self._tail = tail
+        self.content.hold(offset - tail_len, tail_len + self._shape.limits.line_bytes)
         self.offset = self._scanned = offset
         self._held = 0
 
     def _holds(self) -> bool:
         """Tell whether the file still has the head and the bytes right before the position that were read."""
-        if self._head and self.content.pread(len(self._head), 0) != self._head:
+        if not self._is_head(self.content.pread(self._head_len, 0)):
             return False
         return not self._tail or self.content.pread(len(self._tail), self.offset - len(self._tail)) == self._tail
+
+    def _is_head(self, head: bytes) -> bool:
+        return len(head) == self._head_len and (not head or hash(head) == self._head_memo)
+
+    def _note_head(self, head: bytes) -> None:
+        self._head_len, self._head_memo, self._beginning = len(head), hash(head), head[:HEAD_SHOWN]
+        self._head_hash = head_hash(head) if head else ""
 
     def _begin_anew(self, mark: Mark) -> None:
         """Go on with the file's start. Before anything of it is read, whoever asks for it learns what was there."""
         self.truncated = Truncated(mark, max(self._size_bytes, self._scanned))
         self._cycle += 1
         self.offset = self._scanned = self._held = self._size_bytes = 0
-        self._head, self._head_hash, self._tail = b"", "", b""
+        self._head_len, self._head_hash, self._beginning, self._tail = 0, "", b"", b""
         self._codec = None
         self._ending, self._owes_line_end = "", False
-
-
-def _hash_is(data: bytes, length: int, wanted: str) -> bool:
-    return len(data) == length and (not data or head_hash(data) == wanted)

@@ -8,6 +8,8 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from swak.log import get
 from swak.tailing.closed import Closed, Spot
 from swak.tailing.copies import Copies
@@ -175,9 +177,10 @@ class Followed:
     def put_away(self, generation: Generation) -> None:
         """Close a file that was read to its end, and remember where it is."""
         follower = generation.follower
-        path = generation.lineage.path if generation.named else ""
-        spot = Spot(path, generation.key.inode, os.fstat(follower.fd).st_size) if path else None
-        self.closed.add(follower.source, follower.mark(), spot)
+        status = os.fstat(follower.fd)
+        spot = Spot(generation.lineage.path, status.st_ino, status.st_size) if generation.named else None
+        mark = msgspec.structs.replace(follower.mark(), time_ns=generation.handed.time_ns)
+        self.closed.add(follower.source, mark, spot, deleted=status.st_nlink == 0)
         self._drop(generation)
 
     def _park(self) -> bool:

@@ -115,7 +115,10 @@ class Globs:
 
 def _root(pattern: str) -> str:
     while glob.has_magic(pattern):
-        pattern = os.path.dirname(pattern)
+        above = os.path.dirname(pattern)
+        if above == pattern:
+            break  # the "?" in what long paths of Windows begin with
+        pattern = above
     return pattern
 
 

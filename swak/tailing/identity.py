@@ -34,6 +34,9 @@ _REMOTE = frozenset(
 """statfs magic of NFS, SMB, CIFS, SMB2, FUSE, 9p, Ceph, AFS, Coda, vboxsf: others write there and no event tells us."""
 
 
+HEAD_SHOWN = 64
+"""How much of the head is kept as it is: for what is shorter than what was hashed."""
+
 TAIL_BYTES = 64
 """How much right before a position is hashed: what was written over a file with the same head differs there."""
 
@@ -61,6 +64,8 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the file really was, when that is not `path`: behind a symbolic link."""
     folder: str = ""
     """Device and inode of the directory that it was really in."""
+    head: str = ""
+    """The first HEAD_SHOWN bytes, or all up to `offset` when these are fewer, in hexadecimal digits."""
     begin: int = 0
     """Where reading began in a copy: what is before that was read in the file of which it is one."""
 

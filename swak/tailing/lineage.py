@@ -41,6 +41,7 @@ class Generation:
         "empty_ticks",
         "follower",
         "fruitless",
+        "handed",
         "hot",
         "key",
         "lineage",
@@ -66,6 +67,8 @@ class Generation:
         """When the path was first seen to name another file, or an earlier time by which it did."""
         self.turn_at = changed_at
         """When it came to be the one that is read."""
+        self.handed = follower.mark()
+        """The position that was handed out last."""
         self.named = True
         """Whether a path of the input names this file now."""
         self.copied = False

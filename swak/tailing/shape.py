@@ -77,7 +77,7 @@ class Shape:
         if not end:
             return None
         lines = piece.data[:end]
-        if not self._plain:
+        if not self._plain or (self._raw_field and codec.to_utf8(lines)[1]):
             return self._records(codec, piece._replace(data=lines), whole=whole)
         if piece.cut_bytes:
             self._note_cut(piece.cut_bytes, piece)
@@ -86,8 +86,6 @@ class Shape:
         text, bad = codec.to_utf8(lines)
         if bad:
             self.shortfalls.note_bad(bad, piece.path, codec.name, piece.time_ns)
-            if self._raw_field:
-                return end, self._each(codec, codec.split(lines), [1] * len(codec.split(lines)), piece)
         return end, Block(text, piece.time_ns)
 
     def _records(self, codec: Codec, piece: Piece, *, whole: bool) -> tuple[int, Body] | None:

@@ -212,8 +212,7 @@ class Tree:
         return False
 
     def _excluded(self, path: str) -> bool:
-        name = os.path.basename(path)
-        return any(one.match(path if whole else name) for whole, one in self._exclude)
+        return any(one.match(path if whole else os.path.basename(path)) for whole, one in self._exclude)
 
 
 def _nearest(path: str) -> str:

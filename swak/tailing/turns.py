@@ -136,14 +136,14 @@ class Turns:
             del self._held[generation]
         return ticked
 
-    def notice(self) -> tuple[bool, set[Entry]]:
-        """Make hot what has grown. Return whether anything has, and the names that came and went."""
+    def notice(self) -> tuple[bool, set[Entry], bool]:
+        """Make hot what has grown. Return whether anything has, which names came and went, and whether any was lost."""
         noticed = self._growth.collect()
         for generation in noticed.grown:
             self.stir(generation)
         if noticed.overflow:
             self.sweep()
-        return bool(noticed.grown) or noticed.overflow, noticed.entries
+        return bool(noticed.grown) or noticed.overflow, noticed.entries, noticed.overflow
 
     def sweep(self) -> None:
         """Compare the size of every armed file, in case that a notice was lost."""
@@ -213,7 +213,10 @@ class Turns:
         if self._event_s is not None and follower.holds_lines and generation not in self._held:
             self._held[generation] = now + self._event_s
         self.busy |= follower.behind
-        return None if body is None else Taken(body, follower.source, follower.mark())
+        if body is None:
+            return None
+        mark = generation.handed = follower.mark()
+        return Taken(body, follower.source, mark)
 
     def _note_failure(self, generation: Generation, error: OSError, now: float) -> None:
         if generation.trouble != str(error):

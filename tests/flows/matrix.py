@@ -27,6 +27,8 @@ Watch = Literal["auto", "poll"]
 STATES: tuple[State, ...] = ("up", "down", "killed")
 WATCHES: tuple[Watch, ...] = ("auto", "poll")
 CYCLES = 2
+HEAD_LINES = 40
+"""More than the KiB by which a copy is known to be one."""
 BURST = 20
 PAUSES_S = (0.0, 0.0, 0.02, 0.3)
 """Between two steps: nothing is noticed, some of it, everything."""
@@ -74,7 +76,8 @@ class World:
         (folder / "recipe.py").write_text("".join(tasks))
         for name, prepare in PREPARED.items():
             prepare(self.logs[name])
-        self.write()
+        for log in self.logs.values():
+            log.write(HEAD_LINES)
 
     def __enter__(self) -> Self:
         return self

@@ -26,6 +26,7 @@ class Mount:
         for one in (self.place, self._aside):
             one.mkdir(parents=True)
         self._arguments = self._prepare(kind)
+        self._there = False
 
     def mount(self) -> None:
         """Mount it. The test is skipped where that is not permitted."""
@@ -33,19 +34,23 @@ class Mount:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
+        self._there = True
 
     def unmount(self, *, lazily: bool = True) -> None:
         """Take it away, `lazily` although somebody holds files in it open."""
         subprocess.run(["umount", *(["-l"] if lazily else []), str(self.place)], check=True)
+        self._there = False
 
     def close(self) -> None:
         """Leave nothing mounted, whatever happened."""
-        while self.place.is_mount():
+        if self._there:
             self.unmount()
 
     def _prepare(self, kind: Kind) -> list[str]:
         if kind == "bind":
-            return ["--bind", str(self._aside)]
+            store = self._aside / "deeper" / "store"  # not where a renamed directory would be looked for
+            store.mkdir(parents=True)
+            return ["--bind", str(store)]
         if kind == "tmpfs":
             return ["-t", "tmpfs", "-o", "size=16m", "swak-test"]
         if kind == "overlay":

@@ -161,8 +161,8 @@ WAYS: dict[str, Sequence[Step]] = {
 }
 PREPARED: dict[str, Step] = {"symlink swap": swap_link}
 """What must be there before the first line is."""
-NAMELESS = {"symlink swap", "directory rename", "copytruncate"}
-"""Ways that leave no name, or no identity, by which a file that came and went while nobody looked can be known."""
+NAMELESS = {"delete, create", "symlink swap", "directory rename", "copytruncate"}
+"""Ways that leave no name, or no identity, by which a file that came and went before anybody looked can be known."""
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from swak.event import Body, Chunk, Record
+
 NOBODY = 65534
 WAIT_S = 20.0
 """How long a test waits for something that must happen. Long, because a busy machine is no failure."""
@@ -43,6 +45,8 @@ class Tail:
         self.plugin.once = once
         self.handed: list[tuple[str, bytes]] = []
         """Source and bytes of each chunk that had any."""
+        self.bodies: list[tuple[str, Body]] = []
+        """Source and body of each chunk that had any events."""
         self.steps: list[dict[str, Any]] = [dict(positions or {})]
         """Positions before the first chunk and after each."""
         self.ended = False
@@ -59,6 +63,16 @@ class Tail:
         """All bytes so far, in the order in which they came."""
         return b"".join(data for _, data in self.handed)
 
+    @property
+    def records(self) -> list[Record]:
+        """All events so far, in the order in which they came."""
+        return [record for _, body in self.bodies for record in body.records()]
+
+    @property
+    def messages(self) -> list[str]:
+        """The text of all events so far."""
+        return [record["message"] for record in self.records]
+
     def read(self) -> bytes:
         """Take all chunks that are there now; return their bytes."""
         begin = len(self.text)
@@ -72,12 +86,21 @@ class Tail:
                 if self.plugin.due_at() is None:
                     break
                 continue
-            assert isinstance(chunk.body, Block)
-            assert chunk.body.data.endswith(b"\n") or not chunk.body.data
-            self.steps.append({**self.positions, chunk.source: chunk.position})
-            if chunk.body.data:
-                self.handed.append((chunk.source, chunk.body.data))
+            self._take(chunk)
         return self.text[begin:]
+
+    def rest(self) -> None:
+        """Take what was held back, as a run does when it stops."""
+        while (chunk := self.plugin.rest()) is not None:
+            self._take(chunk)
+
+    def _take(self, chunk: Chunk) -> None:
+        self.steps.append({**self.positions, chunk.source: chunk.position})
+        if chunk.body.count:
+            self.bodies.append((chunk.source, chunk.body))
+        if isinstance(chunk.body, Block) and chunk.body.data:
+            assert chunk.body.data.endswith(b"\n")
+            self.handed.append((chunk.source, chunk.body.data))
 
     def pass_time(self, seconds: float) -> bytes:
         """Move the clock in steps as a run would, reading all the while; return the bytes that came."""

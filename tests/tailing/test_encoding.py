@@ -115,6 +115,9 @@ def test_bad_bytes_can_be_cut(encoding: str, line: bytes, limit: int) -> None:
         ("utf-16-le", "a😀".encode("utf-16-le"), 4, b"a\x00"),
         ("utf-16-le", "ab".encode("utf-16-le"), 3, b"a\x00"),
         ("latin-1", b"\xe9\xe9\xe9", 2, b"\xe9\xe9"),
+        ("iso2022_kr", b"\x0e0!3*", 4, b"\x0e0!"),
+        ("iso2022_jp", b"\x1b(\n\n\n\x0e\x0e\x1b\x1b", 9, b"\x1b(\n\n\n\x0e\x0e\x1b\x1b"),
+        ("utf-7", b"+rACw0VOs-", 9, b"+rACw0VOs"),
     ],
 )
 def test_the_longest_beginning_that_fits_is_kept(encoding: str, line: bytes, limit: int, kept: bytes) -> None:

@@ -10,19 +10,20 @@ from hypothesis import strategies as st
 from swak.tailing.folders import Folders
 from swak.tailing.globs import Globs
 from tests.tailing.tails import append, no_permission, told
-from tests.tailing.trees import NAMES, PARTS, build, by_glob, magic
+from tests.tailing.trees import NAMES, PARTS, build, by_glob, magic, tick
 
 
 def looked(*patterns: str) -> Folders:
     """Return the folders of patterns, which were looked at once; nothing of that is left to be touched."""
     folders = Folders(Globs(patterns), lambda _: True)
-    folders.look()
-    folders.touched()
+    look(folders)
     return folders
 
 
 def look(folders: Folders) -> list[str]:
+    tick()
     folders.look()
+    tick()
     return folders.touched()
 
 

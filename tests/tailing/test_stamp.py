@@ -8,6 +8,7 @@ import pytest
 
 from swak.tailing.stamp import Stamp, look_up, target
 from tests.tailing.tails import append, no_permission
+from tests.tailing.trees import tick
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,9 @@ def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stamp:
     """Return the stamp of a folder whose last change is long ago."""
     stamp = Stamp()
     monkeypatch.setattr("swak.tailing.stamp.TICK_NS", 0)
+    tick()
     stamp.moved_on(tmp_path.stat())
+    tick()
     return stamp
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,3 +46,16 @@ def by_glob(paths: Iterable[str]) -> set[str]:
         pattern = path if glob.has_magic(path) else f"{path}/**/*"
         found |= {one for one in glob.glob(pattern, recursive=True) if os.path.isfile(one)}  # noqa: PTH113, PTH207
     return found
+
+
+def tick() -> None:
+    """Wait until the clock that file systems use moved on, at most some milliseconds: the next change has another time.
+
+    AssertionError when it does not within 5 s.
+    """
+    deadline = time.monotonic() + 5.0
+    with tempfile.TemporaryFile() as probe:
+        begin_ns = os.fstat(probe.fileno()).st_mtime_ns
+        while os.fstat(probe.fileno()).st_mtime_ns == begin_ns:
+            assert time.monotonic() < deadline
+            os.utime(probe.fileno())

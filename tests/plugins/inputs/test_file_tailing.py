@@ -5,7 +5,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from swak.cli import swak
 from swak.event import BLOCK_BYTES
 from swak.plugins.inputs.file_tailing import FileTailing
 from tests.tailing.tails import Tail, append, no_permission, rotate, told
@@ -259,3 +261,20 @@ def test_a_position_that_makes_no_sense_costs_a_repeat_and_is_told(
 @pytest.mark.parametrize("path", ["", [], ["a.log", ""], "a\0b"])
 def test_a_path_that_names_no_file_is_refused(path: str | list[str]) -> None:
     assert FileTailing(path).check()
+
+
+def test_a_check_tells_all_that_is_wrong_with_the_options_and_how_to_mend_it() -> None:
+    options = 'encoding="utf-9", multiline={"strat": "x"}, fields=["ofset"]'
+    result = CliRunner().invoke(swak, ["check", "-e", f'in.FileTailing("a.log", {options}) | out.Stdout()'])
+    assert result.exit_code == 78
+    problems = result.stderr.replace("\n", " ")
+    assert "there is no encoding 'utf-9'; did you mean" in problems
+    assert "option \"multiline\": unknown key 'strat'; did you mean \"start\"?" in problems
+    assert 'there is no field "ofset" to add; did you mean "offset"?' in problems
+
+
+def test_a_check_takes_an_event_of_several_lines_in_either_spelling() -> None:
+    for rule in ('"^a"', '{"start": "^a", "timeout": "5s"}'):
+        recipe = f'in.FileTailing("a.log", multiline={rule}) | out.Stdout()'
+        result = CliRunner().invoke(swak, ["check", "-e", recipe])
+        assert (result.exit_code, result.stderr) == (0, "")
