@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from swak.durable import sync_directory, write_synced
 from swak.errors import Problem, StateError
 from swak.log import Log
 
@@ -77,7 +76,7 @@ class Checkpoint:
         """
         data = _encode(positions)
         try:
-            _write_synced(self._temporary, data)
+            write_synced(self._temporary, data)
             if self._current_is_whole:
                 self._current_is_whole = False  # until the next rename is done, the whole one is `.prev`
                 self.path.replace(self.previous)
@@ -135,30 +134,3 @@ def _decode(data: bytes, path: Path) -> Positions:
 
 def _seal(body: bytes) -> bytes:
     return b"crc32 %08x\n" % zlib.crc32(body)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    """Write a new file, all of it, and have it on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte, however many calls the system wants for it."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def sync_directory(path: Path) -> None:
-    """Have the names in a directory on disk. Windows offers no way and needs none: its renames are journalled."""
-    if sys.platform != "win32":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

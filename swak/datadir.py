@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swak.checkpoint import Checkpoint, sync_directory, write_all
+from swak.checkpoint import Checkpoint
 from swak.deadletters import DeadLetters
+from swak.durable import sync_directory, write_all
 from swak.errors import Problem, StateError
 from swak.log import Log
 

@@ -10,7 +10,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swak.checkpoint import sync_directory, write_all
+from swak.durable import sync_directory, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

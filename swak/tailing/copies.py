@@ -81,6 +81,8 @@ class Copies:
             if _is_part(one.content, mark):
                 self._closed.add(one.source, mark_at(one.content, mark, one.content.size()))
                 one.close()
+            elif generation.follower.may_have_made(one.content):
+                one.close()  # of what the file holds now, which is read from there
             elif copy is None or one.status.st_mtime_ns > copy.status.st_mtime_ns:
                 unread.append(one._replace(is_copy=True))
             else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from swak.log import get
 from swak.tailing.closed import Spot
 from swak.tailing.discovery import Opened, find_known, find_unseen
-from swak.tailing.followed import Followed
+from swak.tailing.followed import Followed, FullError
 from swak.tailing.identity import Mark, key_of, path_from, path_text
 from swak.tailing.lineage import Generation, Lineage, Pace
 from swak.tailing.listing import Listings
@@ -76,6 +76,8 @@ class Files:
         self._look_at = self._sweep_at = clock.monotonic()
         self._looked_ns = 0
         """When the paths were last known to name what they are known to name."""
+        self._crowded = False
+        """Whether some files are not open for want of room."""
         self._watched = -1
         """The revision of the tree whose directories are watched."""
         self._noticed = False
@@ -108,7 +110,7 @@ class Files:
             taken = self._take(now)
             steps += 1
         self.busy = taken is None and (bool(self._followed.fresh) or self._turns.busy or steps == _STEPS_MAX)
-        self.over = taken is None and not self.busy
+        self.over = taken is None and not self.busy and not self._crowded
         return taken
 
     def rest(self) -> Taken | None:
@@ -122,6 +124,12 @@ class Files:
     def wake(self) -> None:
         """End a wait, or the next one. From any thread."""
         self._turns.wake()
+
+    def due_at(self) -> float | None:
+        """Return when to call `next` again, although nothing may have happened. None: no need."""
+        if self.busy:
+            return self._clock.monotonic()
+        return self._look_at if self._crowded else None
 
     def gone(self) -> list[str]:
         """Name sources that were read to their end and whose file is no longer there."""
@@ -176,6 +184,7 @@ class Files:
         """Compare what the paths name with what is followed, where names may have changed."""
         began, began_ns = time.monotonic(), time.time_ns()
         again, self._again = self._again, {}
+        self._crowded = False
         self._look_at_paths([*self._tree.look(), *again], now, skip=skip)
         for _ in range(_WATCHES_MAX):
             if self._tree.revision == self._watched:
@@ -217,6 +226,9 @@ class Files:
         except (FileNotFoundError, NotADirectoryError):
             self._followed.set_name(path, None)
             self._note(lineage, "" if lineage.last or lineage.globbed else "the file is not there")
+        except FullError:
+            self._crowded = True
+            self._again[path] = None
         except OSError as error:
             lineage.at_end |= skip
             lineage.retry_at = now + RETRY_S
@@ -279,6 +291,8 @@ class Files:
             mark = self._closed.marks[source]
             try:
                 opened = self._followed.open_at(path, {source: mark})
+            except FullError:
+                break
             except OSError as error:
                 log.bind(path=path_text(path)).warning("an old file has grown and cannot be read", error=str(error))
                 continue
@@ -298,12 +312,14 @@ class Files:
 
     def _restart_idle(self) -> None:
         """Open files again that have unread bytes, and stand where they stood at the last sweep without being read."""
+        queued = self._turns.queued()
         for generation in list(self._followed.open.values()):
-            if not generation.stands_still():
+            if not generation.stands_still(queued=generation in queued):
                 continue
             self._shortfalls.restarts += 1
             bound = log.bind(path=path_text(generation.follower.path), source=generation.follower.source)
             bound.error("file grows and is not read; opening it again", offset=generation.follower.offset)
+            self._turns.forget(generation)  # whatever is wrong with its place there
             self._followed.reopen(generation)
             self._turns.stir(generation)
 

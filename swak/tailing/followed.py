@@ -13,7 +13,7 @@ import msgspec
 from swak.log import get
 from swak.tailing.closed import Closed, Spot
 from swak.tailing.copies import Copies
-from swak.tailing.discovery import Opened, close_all, open_file, real_place
+from swak.tailing.discovery import Opened, close_all, find_known, open_file, real_place
 from swak.tailing.follow import Follower
 from swak.tailing.identity import Key, Mark, path_text
 from swak.tailing.lineage import Generation, Lineage
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 log = get("swak.tailing")
 
 PARKED_AT_ONCE = 64
+ROOM_S = 0.1
+"""How long it is taken for granted that no file can be closed, after none could be."""
+
+
+class FullError(OSError):
+    """As many files are open as may be, and none of them is quiet now."""
 
 
 class Followed:
@@ -65,6 +71,8 @@ class Followed:
         self._shape = shape
         self._open_max = open_max
         self._finish = finish
+        self._room_at: float | None = None
+        """When it is worth trying again to make room. None: there was always room so far."""
 
     @property
     def full(self) -> bool:
@@ -78,16 +86,17 @@ class Followed:
         self.turns.close()
 
     def open_at(self, path: str, known: Mapping[str, Mark] | None = None) -> Opened:
-        """Open a file, when need be in the place of one that is quiet."""
+        """Open a file, when need be in the place of one that is quiet. FullError when there is none now."""
         known = self.closed.marks if known is None else known
         if self.full:
-            self._park()
+            self._make_room()
         try:
             return open_file(path, known)
         except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._park():
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
-            return open_file(path, known)
+        self._make_room()
+        return open_file(path, known)
 
     def follow_all(self, lineage: Lineage, opened: list[Opened], current: Key | None, now: float) -> None:
         """Follow files, oldest first; all but `current` have lost the path before."""
@@ -178,35 +187,81 @@ class Followed:
         """Close a file that was read to its end, and remember where it is."""
         follower = generation.follower
         status = os.fstat(follower.fd)
-        spot = Spot(generation.lineage.path, status.st_ino, status.st_size) if generation.named else None
+        size_bytes = -1 if generation.changed() else status.st_size  # -1: what was added just now is found by a sweep
+        path = generation.lineage.path
+        spot = Spot(path, status.st_ino, size_bytes) if self.names.get(path) == generation.key else None
         mark = msgspec.structs.replace(follower.mark(), time_ns=generation.handed.time_ns)
         self.closed.add(follower.source, mark, spot, deleted=status.st_nlink == 0)
         self._drop(generation)
 
-    def _park(self) -> bool:
-        """Close files that are quiet for longest and can be opened again by their names."""
+    def _make_room(self) -> None:
+        """Close files that are quiet for longest and can be found again by their names. FullError when there is none.
+
+        What is added to them is noticed by a sweep.
+        """
+        now = self._clock.monotonic()
+        if self._room_at is None:
+            self._room_at = now
+            log.warning(
+                "more files than may be open; quiet ones are closed and opened again after they grow, seconds later",
+                open_files=len(self.open),
+                open_max=self._open_max,
+                mend="raise the limit of open files (ulimit -n, LimitNOFILE=), or narrow the patterns",
+            )
         parked = 0
-        for generation in self.turns.quiet():
+        for generation in self.turns.quiet() if now >= self._room_at else ():
+            if not self._can_park(generation):
+                continue
             lineage = generation.lineage
-            if lineage.settled and self.names.get(lineage.path) == generation.key:
+            if generation in lineage.late:
+                lineage.late.remove(generation)
+            else:
                 lineage.waiting.clear()
-                self.put_away(generation)
-                parked += 1
-                if parked == PARKED_AT_ONCE:
-                    break
-        return parked > 0
+            self.put_away(generation)
+            self.note_moving(lineage)
+            parked += 1
+            if parked == PARKED_AT_ONCE:
+                break
+        if not parked:
+            self._room_at = max(self._room_at, now + ROOM_S) if now >= self._room_at else self._room_at
+            raise FullError(errno.EMFILE, "as many files are open as may be")
+
+    def _can_park(self, generation: Generation) -> bool:
+        """Tell whether a file can be closed without harm to what comes after it."""
+        lineage, follower = generation.lineage, generation.follower
+        if follower.holds_lines or generation.changed() or generation.unlinked():
+            return False
+        if follower.half_bytes and (self._finish or generation in lineage.late):
+            return False  # it is delivered soon
+        return generation in lineage.late or len(lineage.waiting) == 1
 
     def reopen(self, generation: Generation) -> None:
-        """Open a file again whose descriptor may be stale, if its path still names it. Never raises."""
+        """Open a file again whose descriptor may be stale, wherever it is now. Never raises."""
         follower = generation.follower
         try:
-            opened = open_file(generation.lineage.path, {follower.source: follower.mark()})
-            if opened.source != follower.source:
-                opened.close()
+            opened = self._find_again(generation)
+            if opened is None:
                 return
-            self.renew(generation, opened)
+            try:
+                self.renew(generation, opened)
+            except BaseException:
+                if generation.follower.content is not opened.content:
+                    opened.close()
+                raise
         except OSError as error:
             log.bind(path=path_text(follower.path)).debug("cannot be opened again", error=str(error))
+
+    @staticmethod
+    def _find_again(generation: Generation) -> Opened | None:
+        follower = generation.follower
+        known = {follower.source: follower.mark()}
+        if generation.named:
+            opened = open_file(generation.lineage.path, known)
+            if opened.source == follower.source:
+                return opened
+            opened.close()
+        found, _ = find_known(generation.lineage.path, known)
+        return found[0] if found else None
 
     def renew(self, generation: Generation, opened: Opened) -> None:
         """Go on reading the same file through another descriptor."""

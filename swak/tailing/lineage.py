@@ -79,7 +79,7 @@ class Generation:
         """How many reads in a row came no step forward although there are more bytes."""
         self.trouble = ""
         self.stale = False
-        """Whether the trouble is the descriptor's own: the path must be opened again."""
+        """Whether the trouble may be the descriptor's own: the path must be opened again."""
         self.retry_at = 0.0
         self.stood_at: tuple[int, int, int] | None = None
         """Where it stood at the last sweep, when it had unread bytes then: cycle, offset, and how far it had looked."""
@@ -97,8 +97,11 @@ class Generation:
             self.seen_bytes = self.follower.reached
             self.changed_at = now
 
-    def stands_still(self) -> bool:
-        """Tell whether it has unread bytes that nobody reads, and stands where it stood when this was asked last."""
+    def stands_still(self, *, queued: bool) -> bool:
+        """Tell whether it has unread bytes that nobody reads, and stands where it stood when this was asked last.
+
+        `queued`: it is read in turns. It stands still all the same when reads come no step forward.
+        """
         follower = self.follower
         has_turn = self in self.lineage.late or (bool(self.lineage.waiting) and self.lineage.waiting[0] is self)
         try:
@@ -106,7 +109,7 @@ class Generation:
         except OSError:  # the next read finds out, and tells
             unread = False
         stands = (*follower.mark().reached, follower.reached) if unread else None
-        still = stands is not None and stands == self.stood_at and (not self.hot or self.fruitless > 1)
+        still = stands is not None and stands == self.stood_at and (not queued or self.fruitless > 1)
         self.stood_at = stands
         return still
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.log import get
+from swak.tailing.content import DamagedError
 from swak.tailing.identity import Mark, is_remote, path_text
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ POLL_FILE_S = 0.0001
 """Where no notice is to be had, sizes are compared that often, or less often with more than 400 files."""
 RETRY_S = 1.0
 """How often a file that cannot be read is tried again."""
-
-
-STALE = frozenset({errno.ESTALE, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.EBADF})
-"""Errors of a read that may be the descriptor's alone: of a server that came back, of a disk mounted again."""
 
 
 class Taken(NamedTuple):
@@ -90,8 +86,8 @@ class Turns:
         self._armed.pop(generation, None)
         self._polled.pop(generation, None)
         self._held.pop(generation, None)
-        if generation.hot:
-            generation.hot = False
+        generation.hot = False
+        if generation in self._hot:
             self._hot.remove(generation)
         if generation in self._failing:
             self._failing.remove(generation)
@@ -103,7 +99,12 @@ class Turns:
 
     def quiet(self) -> list[Generation]:
         """Return the files that were read to their end, those that are quiet for longest first."""
-        return [one for one in (*self._armed, *self._polled) if one.follower.drained]
+        hot = sorted(self._hot, key=lambda one: one.changed_at)
+        return [one for one in (*self._armed, *self._polled, *hot) if one.follower.drained]
+
+    def queued(self) -> set[Generation]:
+        """Return the files that are read in turns now."""
+        return set(self._hot)
 
     def watch(self, directory: str) -> bool:
         """Ask for notices of names that come and go in a directory. False: none are to be had."""
@@ -223,7 +224,7 @@ class Turns:
             generation.trouble = str(error)
             bound = log.bind(path=path_text(generation.follower.path))
             bound.error("file cannot be read; trying again", source=generation.follower.source, error=str(error))
-        generation.stale = error.errno in STALE
+        generation.stale = not isinstance(error, DamagedError)
         generation.retry_at = now + RETRY_S
         if generation.hot:
             generation.hot = False

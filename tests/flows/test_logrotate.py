@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tests.flows.agent import Agent, tail_of
+from tests.flows.agent import Agent, last_number, tail_of
 from tests.flows.log_writer import LogWriter
 from tests.flows.numbered import line, numbers_in
 from tests.flows.waiting import WAIT_S, until
@@ -119,6 +119,7 @@ class World:
 
 def play(world: World) -> None:
     """Rotate all logs while the agent runs, while it is stopped, and when it runs again."""
+    until(lambda: all(last_number(log.output) >= 0 for log in world.logs.values()), lambda: world.agent.log)
     for _ in range(UP):
         world.rotate([*REOPENING, *TRUNCATING])
     assert world.agent.end(signal.SIGTERM) == 0, world.agent.log

@@ -16,10 +16,11 @@ from swak.plugins.inputs.file_tailing import FileTailing
 from swak.testing import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pytest
 
+    from swak.ack import Position
     from swak.event import Body, Chunk, Record
 
 NOBODY = 65534
@@ -36,6 +37,7 @@ class Tail:
         positions: Mapping[str, Any] | None = None,
         *,
         once: bool = False,
+        settled: Callable[[str], Position] | None = None,
         **options: Any,
     ) -> None:
         self.clock = FakeClock(time.time())
@@ -43,6 +45,7 @@ class Tail:
         self.plugin.clock = self.clock
         self.plugin.wait_s = 0.0
         self.plugin.once = once
+        self.plugin.settled = settled
         self.handed: list[tuple[str, bytes]] = []
         """Source and bytes of each chunk that had any."""
         self.bodies: list[tuple[str, Body]] = []
@@ -83,7 +86,8 @@ class Tail:
                 self.ended = True
                 break
             if chunk is None:
-                if self.plugin.due_at() is None:
+                due_at = self.plugin.due_at()
+                if due_at is None or due_at > self.clock.monotonic():
                     break
                 continue
             self._take(chunk)

@@ -1,174 +1,323 @@
-"""Files that are written, rotated and read in any order, with crashes in between, against a model."""
+"""Files that are written, rotated, deleted and read in any order, with stops and crashes in between."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, ClassVar
+from unittest.mock import patch
 
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from swak.tailing.discovery import Wanted
-from swak.tailing.files import Files
-from swak.tailing.follow import Cuts, Limits
-from swak.tailing.identity import Mark, key_of
-from swak.tailing.lineage import Pace
 from swak.testing import FakeClock
-from tests.tailing.tails import append, rotate
+from tests.tailing.ledger import Reader
+from tests.tailing.world import World
 
-LIMITS = Limits(line_bytes=1_000, block_bytes=16)
-PARTS = st.sampled_from(
-    [b"one\n", b"\n", b"half", b"a line of more than a block\n", b"x\ny\nz\n", b"\r\n", b"\xff\x00"]
-)
-LATE_S = 50.0
-"""How long after a rotation the old file may still be written to: a file is closed after 60 s of quiet."""
-
-
-class Generation:
-    """What was written to one file, and what came of it."""
-
-    def __init__(self) -> None:
-        self.content = b""
-        self.torn = False
-        """Whether a half line was delivered as it was, so that line ends need not agree."""
+LONG = os.environ.get("SWAK_LONG") == "1"
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+KINDS = ["line", "half", "crlf", "empty", "half cr", "long", "bad", "more", "many", "empty cr"]
+LENGTHS_S = [0.01, 0.3, 1.2, 5.5, 11.0, 70.0]
+CATCH_UP_S = 40.0
+SETTLE = st.lists(st.integers(0, 3), max_size=4)
 
 
-class World(RuleBasedStateMachine):
-    """One path, its writer, its reader."""
+class Machine(RuleBasedStateMachine):
+    """One directory of log files, who writes and rotates them, and their reader."""
+
+    bases: ClassVar[list[str]] = ["a.log"]
+    pattern = ""
+    linked = False
+    options: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "a.log"
-        self.generations: list[Generation] = []
-        self.numbers: dict[int, int] = {}
-        """Generation by inode: none is deleted, so none is used twice."""
-        self.clock = FakeClock(time.time() - 100_000)  # never ahead of the times that the kernel sets
-        self.rotated_at = 0.0
-        self.files: Files | None = None
-        self.marks: dict[str, Mark] = {}
-        self.text: dict[int, bytes] = {}
-        self.order: list[int] = []
-        self.saved: list[tuple[dict[str, Mark], dict[int, bytes]]] = []
-        self.create()
-        self.start()
-        self.settle()  # the very first start has told where it begins
+        self.root = tempfile.mkdtemp(dir=MEMORY)
+        self.clock = FakeClock(time.time())
+        self.patches = [patch(f"swak.tailing.{module}.time", self.clock) for module in ("files", "followed")]
+        for one in self.patches:  # the file system's times are set by this clock, too
+            one.start()
+        self.world = World(self.root, self.clock, self.bases, linked=self.linked)
+        paths = [os.path.join(self.world.folder, name) for name in ([self.pattern] if self.pattern else self.bases)]
+        self.reader = Reader(self.world, paths, **self.options)
+        self.numbers = itertools.count()
+        self.save_at = 0.0
 
     def teardown(self) -> None:
-        if self.files is not None:
-            self.files.close()
-        self.folder.cleanup()
+        self.reader.close()
+        for one in self.patches:
+            one.stop()
+        shutil.rmtree(self.root)
 
-    def add(self, path: Path, part: bytes) -> None:
-        """Write, at the time that the reader's clock shows."""
-        append(path, part)
-        os.utime(path, ns=(self.clock.time_ns(), self.clock.time_ns()))
+    @initialize(first=st.lists(st.sampled_from(KINDS), max_size=2))
+    def begin(self, first: list[str]) -> None:
+        """The very first start, which tells where everything begins."""
+        for base in self.bases:
+            self.world.create(base)
+            for kind in first:
+                self.world.write(base, self.data(base, kind))
+        self.reader.start()
+        self.reader.drain()
+        self.reader.ledger.save()
 
-    def create(self) -> None:
-        self.add(self.path, b"")
-        self.numbers[key_of(self.path.stat()).inode] = len(self.generations)
-        self.generations.append(Generation())
+    def base(self, index: int) -> str:
+        return self.bases[index % len(self.bases)]
 
-    @rule(part=PARTS)
-    def write(self, part: bytes) -> None:
-        self.add(self.path, part)
-        self.generations[-1].content += part
+    def data(self, base: str, kind: str) -> bytes:
+        """Make bytes of that kind that nobody has written yet."""
+        name = b"<%d>" % next(self.numbers)
+        one = self.world.current(base)
+        alone = one is None or b">" not in one.stream.content
+        ends = {
+            "line": b"\n",
+            "half": b"",
+            "crlf": b"\r\n",
+            "half cr": b"\r",
+            "long": b"x" * 130 + b"\n",
+            "bad": b"\xff\xc3\n",
+        }
+        if kind == "many":
+            return b"".join(b"<%d>\n" % next(self.numbers) for _ in range(30))
+        if kind == "more":
+            return b" " + name + b"\n"
+        if kind in {"empty", "empty cr"} and not alone:  # a file of empty lines looks like any other
+            return b"\n" if kind == "empty" else b"\r\n"
+        return name + ends.get(kind, b"\n")
 
-    @precondition(lambda self: len(self.generations) > 1 and self.clock.monotonic() < self.rotated_at + LATE_S)
+    # Writers
+
+    @rule(index=st.integers(0, 1), kind=st.sampled_from(KINDS))
+    def write(self, index: int, kind: str) -> None:
+        base = self.base(index)
+        self.world.write(base, self.data(base, kind))
+
+    @rule(index=st.integers(0, 1), which=st.integers(0, 2), kind=st.sampled_from(KINDS))
+    def write_late(self, index: int, which: int, kind: str) -> None:
+        """A process that has not noticed a rotation writes on."""
+        base = self.base(index)
+        files = [one for path in self.world.rotated(base) if not (one := self.world.at[path]).is_copy]
+        if which < len(files):
+            self.world.add(files[which], self.data(base, kind))
+
+    # Rotations
+
+    @precondition(lambda self: not self.linked)
+    @rule(index=st.integers(0, 1), dated=st.booleans(), create=st.booleans())
+    def rename(self, index: int, dated: bool, create: bool) -> None:
+        base = self.base(index)
+        if not self.world.busy(base) and self.world.current(base) is not None:
+            self.world.rename(base, dated=dated)
+            if create:
+                self.world.create(base)
+
+    @rule(index=st.integers(0, 1), which=st.integers(0, 2), share=st.integers(0, 4))
+    def begin_packing(self, index: int, which: int, share: int) -> None:
+        base = self.base(index)
+        paths = [path for path in self.world.rotated(base) if not path.endswith(".gz")]
+        if which < len(paths) and not self.world.busy(base) and f"{paths[which]}.gz" not in self.world.at:
+            self.world.begin_packing(base, paths[which], share)
+
+    @precondition(lambda self: self.world.packing)
     @rule()
-    def write_late(self) -> None:
-        """A process that has not noticed the rotation adds to the file before."""
-        late = self.generations[-2]
-        late.torn |= not late.content.endswith(b"\n")
-        self.add(self.path.with_name("a.log.1"), b"late\n")
-        late.content += b"late\n"
+    def end_packing(self) -> None:
+        for base in list(self.world.packing):
+            self.world.end_packing(base)
 
+    @precondition(lambda self: not self.linked)
+    @rule(index=st.integers(0, 1), share=st.integers(0, 4))
+    def begin_copy(self, index: int, share: int) -> None:
+        base = self.base(index)
+        if not self.world.busy(base):
+            self.world.begin_copy(base, share)
+
+    @precondition(lambda self: self.world.copying)
     @rule()
-    def rotate(self) -> None:
-        rotate(self.path, keep=99)
-        self.create()
-        self.rotated_at = self.clock.monotonic()
+    def go_on_copying(self) -> None:
+        for base in self.world.copying:
+            self.world.go_on_copying(base)
 
-    @precondition(lambda self: self.files is not None)
+    @precondition(lambda self: self.world.copying)
+    @rule(window=st.booleans())
+    def end_copy(self, window: bool) -> None:
+        for base in list(self.world.copying):
+            if not window:
+                self.world.go_on_copying(base)
+            self.world.end_copy(base)
+
+    @rule(index=st.integers(0, 1))
+    def truncate(self, index: int) -> None:
+        base = self.base(index)
+        if not self.world.busy(base):
+            self.world.truncate(base)
+
+    @rule(index=st.integers(0, 1), more=st.integers(0, 20))
+    def rewrite(self, index: int, more: int) -> None:
+        """Write other content over what is there, at least as much."""
+        base = self.base(index)
+        one = self.world.current(base)
+        if one is not None and not self.world.busy(base):
+            name = b"<%d>" % next(self.numbers)
+            self.world.rewrite(base, name.ljust(max(len(name), one.length + more), b".") + b"\n")
+
+    @rule(index=st.integers(0, 1), which=st.integers(0, 3))
+    def delete(self, index: int, which: int) -> None:
+        base = self.base(index)
+        paths = [path for path in [self.world.path(base), *self.world.rotated(base)] if path in self.world.at]
+        if which < len(paths) and not self.world.busy(base):
+            self.world.delete(paths[which])
+
+    @precondition(lambda self: self.linked)
     @rule()
-    def read(self) -> None:
-        self.take()
+    def swap(self) -> None:
+        self.world.swap(self.bases[0])
 
-    @precondition(lambda self: self.files is not None)
-    @rule(seconds=st.sampled_from([0.01, 0.3, 1.2]))
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.take()
+    @precondition(lambda self: not self.linked)
+    @rule(index=st.integers(0, 1))
+    def move_away(self, index: int) -> None:
+        if not self.world.busy(self.base(index)):
+            self.world.move_away(self.base(index))
 
-    @precondition(lambda self: self.files is not None)
-    @rule(back=st.integers(0, 5))
-    def crash(self, back: int) -> None:
-        """The reader dies; its checkpoint may be older than what it has read."""
-        assert self.files is not None
-        self.files.close()
-        self.files = None
-        marks, text = self.saved[-1 - min(back, len(self.saved) - 1)]
-        self.marks, self.text = dict(marks), dict(text)
-        self.saved = [(dict(marks), dict(text))]
+    @precondition(lambda self: self.world.away)
+    @rule()
+    def move_back(self) -> None:
+        for base in list(self.world.away):
+            if not self.world.busy(base):
+                self.world.move_back(base)
 
-    @precondition(lambda self: self.files is None)
+    @precondition(lambda self: not self.world.packing and not self.world.copying)
+    @rule(create=st.booleans())
+    def rename_folder(self, create: bool) -> None:
+        self.world.rename_folder()
+        for base in self.bases if create else ():
+            self.world.create(base)
+
+    # The reader
+
+    @precondition(lambda self: self.reader.running)
+    @rule(count=st.integers(1, 4))
+    def read(self, count: int) -> None:
+        for _ in range(count):
+            self.reader.step()
+        self.save()
+
+    @precondition(lambda self: self.reader.running)
+    @rule()
+    def read_all(self) -> None:
+        self.reader.drain()
+        self.save()
+
+    @rule(seconds=st.sampled_from(LENGTHS_S), asleep=st.booleans())
+    def pause(self, seconds: float, asleep: bool) -> None:
+        if asleep or not self.reader.running:
+            self.clock.advance(seconds)
+            self.save()
+            return
+        self.live(seconds)
+
+    def live(self, seconds: float) -> None:
+        """Let time pass, and read all the while."""
+        step_s = max(0.25, seconds / 40)
+        while seconds > 0:
+            self.clock.advance(min(step_s, seconds))
+            seconds -= step_s
+            self.reader.drain()
+            self.save()
+
+    def save(self) -> None:
+        """Save the positions, once a second."""
+        if self.reader.running and self.clock.monotonic() >= self.save_at:
+            self.reader.ledger.save()
+            self.save_at = self.clock.monotonic() + 1.0
+
+    @precondition(lambda self: self.reader.running)
+    @rule(counts=SETTLE)
+    def settle(self, counts: list[int]) -> None:
+        for source, count in zip(self.reader.ledger.unsettled(), counts, strict=False):
+            self.reader.ledger.settle(source, count)
+
+    @precondition(lambda self: self.reader.running)
+    @rule()
+    def stop(self) -> None:
+        self.reader.stop()
+
+    @precondition(lambda self: self.reader.running)
+    @rule(counts=SETTLE, save=st.booleans())
+    def kill(self, counts: list[int], save: bool) -> None:
+        self.settle(counts)
+        if save:
+            self.reader.ledger.save()
+        self.reader.kill()
+
+    @precondition(lambda self: not self.reader.running)
     @rule()
     def start(self) -> None:
-        self.files = Files(
-            Wanted([str(self.path)]),
-            self.marks,
-            clock=self.clock,
-            limits=LIMITS,
-            cuts=Cuts(),
-            pace=Pace(),
-            from_end=False,
-        )
-
-    def take(self) -> bool:
-        assert self.files is not None
-        taken = self.files.next()
-        if taken is None:
-            return self.files.busy
-        number = self.numbers[int(taken.source.split(":")[1])]
-        generation = self.generations[number]
-        self.text[number] = self.text.get(number, b"") + taken.data
-        self.marks = {**self.marks, taken.source: taken.mark}
-        self.saved.append((dict(self.marks), dict(self.text)))
-        if taken.mark.offset and not generation.content[: taken.mark.offset].endswith(b"\n"):
-            generation.torn = True
-        if not generation.torn:
-            assert self.text[number] == generation.content[: taken.mark.offset]
-        return True
-
-    def settle(self) -> None:
-        while self.take():
-            pass
-
-    @invariant()
-    def nothing_is_read_that_was_not_written(self) -> None:
-        for number, text in self.text.items():
-            assert len(text.replace(b"\n", b"")) <= len(self.generations[number].content.replace(b"\n", b""))
+        self.reader.start()
 
     @rule()
     def catch_up(self) -> None:
         """In the end everything was read once, whatever happened."""
-        if self.files is None:
-            self.start()
-        for _ in range(12 * len(self.generations)):
-            self.clock.advance(0.25)
-            self.settle()
-        for number, generation in enumerate(self.generations):
-            text, content = self.text.get(number, b""), generation.content
-            last = number == len(self.generations) - 1
-            whole = content[: content.rfind(b"\n") + 1] if last else content
-            if generation.torn:
-                assert text.replace(b"\n", b"") == whole.replace(b"\n", b"")
-            else:
-                assert text == whole
+        if not self.reader.running:
+            self.reader.start()
+        self.reader.drain()
+        for _ in range(int(CATCH_UP_S / 0.5)):
+            self.clock.advance(0.5)
+            self.reader.drain()
+            self.reader.ledger.settle_all()
+            self.save()
+            if not self.missing():
+                break
+        missing = self.missing()
+        assert not missing
+        self.reader.check_dropped()
+
+    def missing(self) -> list[str]:
+        """Name what can be had and was not handed out."""
+        found = []
+        for one in self.world.files():
+            end = one.stream.whole(one.length)
+            if not one.stream.unmet and one.stream.unread(0, end):
+                left = [at for at in range(end) if one.stream.unread(at, at + 1)]
+                found.append(f"{one.path}: {bytes(one.stream.content[left[0] : left[-1] + 1])!r}")
+        return found
 
 
-World.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
-TestWorld = World.TestCase
+class Pattern(Machine):
+    """Two paths of one pattern, which the names of rotated files match, too."""
+
+    bases: ClassVar[list[str]] = ["a.log", "b.log"]
+    pattern = "*.log*"
+
+
+class Poll(Machine):
+    options: ClassVar[dict[str, Any]] = {"poll": True}
+
+
+class Events(Machine):
+    options: ClassVar[dict[str, Any]] = {"multiline": {"start": "^<", "timeout": "1s", "max_bytes": 80}}
+
+
+class Linked(Machine):
+    linked = True
+
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "400"))
+for machine in (Machine, Pattern, Poll, Events, Linked):
+    machine.TestCase.settings = settings(
+        max_examples=EXAMPLES * (25 if LONG else 1),
+        stateful_step_count=20,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    machine.TestCase.pytestmark = [pytest.mark.timeout(3_600 if LONG else 300)]
+
+TestMachine = Machine.TestCase
+TestPattern = Pattern.TestCase
+TestPoll = Poll.TestCase
+TestEvents = Events.TestCase
+TestLinked = Linked.TestCase

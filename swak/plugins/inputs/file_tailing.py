@@ -186,7 +186,7 @@ class FileTailing(Input):
         return None if taken is None else self._chunk(taken)
 
     def due_at(self) -> float | None:
-        return self.clock.monotonic() if self._files is not None and self._files.busy else None
+        return None if self._files is None else self._files.due_at()
 
     def gone(self) -> list[str]:
         return self._files.gone() if self._files else []
