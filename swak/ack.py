@@ -83,7 +83,7 @@ class Ack:
         # No lock here: the collector may run in the middle of anything, a lock of ours included.
         entry = getattr(self, "_entry", None)  # absent when __init__ was cut off
         if entry is not None and not (entry.settled or entry.forgotten or self._source.closed):
-            self._source.leaks.put(entry)
+            self._source.shared.leaks.put((self._source, entry))
 
 
 class Split:
@@ -183,26 +183,39 @@ def join(acks: Iterable[Ack]) -> Ack:
     return parts[0] if len(parts) == 1 else _Joined(parts)
 
 
+class Shared:
+    """What the sources of one input have in common: there may be thousands of them."""
+
+    __slots__ = ("leaks", "moved")
+
+    def __init__(self) -> None:
+        self.leaks: SimpleQueue[tuple[Source, Entry]] = SimpleQueue()
+        """Entries whose Ack was garbage-collected unsettled: bugs of ours, unless a seat has just died."""
+        self.moved = True
+        """Whether a position may have changed since somebody set this to False."""
+
+
 class Source:
     """The batches of one source in read order, and how far they are settled."""
 
-    __slots__ = ("_entries", "_lock", "_upto", "closed", "leaks", "name", "settled_to")
+    __slots__ = ("_entries", "_lock", "_upto", "closed", "name", "settled_to", "shared")
 
-    def __init__(self, name: str, settled_to: Position = None) -> None:
+    def __init__(self, name: str, settled_to: Position = None, shared: Shared | None = None) -> None:
         self.name = name
-        self.leaks: SimpleQueue[Entry] = SimpleQueue()
-        """Entries whose Ack was garbage-collected unsettled: bugs of ours, unless a seat has just died."""
+        self.shared = shared or Shared()
         self.settled_to = settled_to
         self.closed = False
         self._upto = 0
         self._lock = threading.Lock()
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Entry] | list[Entry] = []
 
     def register(self, serial: int, end: Position, count: int) -> Ack:
         """Note a batch of `count` events that was read up to `end`."""
         with self._lock:
             before = self._entries[-1].upto if self._entries else self._upto
             entry = Entry(serial, end, before + count)
+            if not self._entries:
+                self._entries = deque()  # only while there are any: an empty one weighs 600 bytes
             self._entries.append(entry)
         return Ack(self, entry)
 
@@ -213,7 +226,10 @@ class Source:
             while self._entries and self._entries[0].settled:
                 self.settled_to = self._entries[0].end
                 self._upto = self._entries[0].upto
-                self._entries.popleft()
+                del self._entries[0]
+            if not self._entries:
+                self._entries = []
+            self.shared.moved = True
 
     def forget_after(self, serial: int) -> Position:
         """Drop the entries that no outlet accepted; return the position after the last that one did."""
@@ -244,7 +260,8 @@ class Sources:
 
     def __init__(self, positions: Mapping[str, Position] | None = None) -> None:
         self._lock = threading.Lock()
-        self._sources = {name: Source(name, position) for name, position in (positions or {}).items()}
+        self.shared = Shared()
+        self._sources = {name: Source(name, at, self.shared) for name, at in (positions or {}).items()}
         self._serial = 0
         self._dropped = 0
         self.lost = 0
@@ -260,7 +277,7 @@ class Sources:
                 raise Fenced
             source = self._sources.get(name)
             if source is None:
-                source = self._sources[name] = Source(name)
+                source = self._sources[name] = Source(name, None, self.shared)
             self._serial += 1
             return source.register(self._serial, end, count)
 
@@ -297,6 +314,7 @@ class Sources:
                 source = self._sources.get(name)
                 if source is not None and source.oldest() is None:
                     self._dropped += source.counts()[0]
+                    self.shared.moved = True
                     del self._sources[name]
 
     def counts(self) -> tuple[int, int]:
@@ -313,11 +331,10 @@ class Sources:
     def leaks(self) -> list[str]:
         """Name the batches whose Ack was garbage-collected unsettled since the last call."""
         found = []
-        for source in self:
-            while not source.leaks.empty():
-                entry = source.leaks.get()
-                if not (entry.settled or entry.forgotten or source.closed):
-                    found.append(f"{source.name} up to {entry.end!r}")
+        while not self.shared.leaks.empty():
+            source, entry = self.shared.leaks.get()
+            if not (entry.settled or entry.forgotten or source.closed):
+                found.append(f"{source.name} up to {entry.end!r}")
         return found
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ class Input(Plugin):
         and the receipt says so.
         """
 
-    def read(self) -> Chunk | list[Event] | None:
+    def read(self) -> Chunk | list[Chunk] | list[Event] | None:
         """Return what has arrived, or None after at most `wait_s`. EndOfInput when there will never be more.
 
         A Chunk without events only tells a position: it counts as settled at once, and nothing flows.

@@ -167,7 +167,7 @@ def test_what_no_outlet_accepted_is_forgotten() -> None:
     assert source.settled_to == 1
     del acks
     gc.collect()
-    assert source.leaks.empty()
+    assert source.shared.leaks.empty()
 
 
 def test_forgetting_everything_goes_back_to_what_is_settled() -> None:

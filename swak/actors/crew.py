@@ -200,6 +200,9 @@ class Crew:
             plugin = flow.graph.input.plugin
             if flow.checkpoint is None or post.sources is None or not isinstance(plugin, Input):
                 continue
+            if not post.sources.shared.moved:
+                continue
+            post.sources.shared.moved = False  # before looking: what moves meanwhile is seen the next time
             positions = post.sources.settled()
             if positions == flow.saved:
                 continue
@@ -207,6 +210,7 @@ class Crew:
             try:
                 flow.checkpoint.save({**flow.loaded, plugin.identity: positions})
             except (OSError, TypeError, ValueError) as error:  # disk full, or a position that is no JSON value
+                post.sources.shared.moved = True
                 log.error(
                     "checkpoint cannot be written; a restart now would replay more", flow=flow.name, error=str(error)
                 )

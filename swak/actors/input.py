@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from swak.actors.seat import Seat, Way
 from swak.errors import EndOfInput
-from swak.event import EVENTS_MAX, Batch, Chunk, gather
+from swak.event import EVENTS_MAX, Batch, Chunk, gather, merge
 from swak.log import get
 from swak.plugin import Input
 from swak.stats import Tally
@@ -106,17 +106,18 @@ class InputSeat(Seat):
         ways: list[Way] = []
         counts, accepted = Tally(), Tally()
         outlets = list(self.post.outlets.values())
+        batches: list[Batch] = []
         for chunk in chunks:
-            count = chunk.body.count
-            if not count:  # only a position, which stands at once when all before it is settled
-                self.post.sources.register(chunk.source, chunk.position, 0, self.lease).settle()
-                continue
-            ack = self.post.sources.register(chunk.source, chunk.position, count, self.lease)
-            serial = ack.serial
-            acks = ack.split(len(outlets)) if len(outlets) > 1 else [ack]
+            ack = self.post.sources.register(chunk.source, chunk.position, chunk.body.count, self.lease)
+            if chunk.body.count:
+                batches.append(Batch(chunk.body, chunk.tag, ack))
+            else:
+                ack.settle()  # only a position, which stands at once when all before it is settled
+        for batch in merge(batches) if len(batches) > 1 else batches:
+            serial, count = batch.ack.serial, batch.count
+            acks = batch.ack.split(len(outlets)) if len(outlets) > 1 else [batch.ack]
             ways += [
-                Way(outlet, Batch(chunk.body, chunk.tag, own), serial, once=False)
-                for outlet, own in zip(outlets, acks, strict=True)
+                Way(outlet, batch.with_ack(own), serial, once=False) for outlet, own in zip(outlets, acks, strict=True)
             ]
             counts.into += count
             counts.held += count
@@ -144,8 +145,9 @@ class InputSeat(Seat):
             self._forward([rest])
 
 
-def _chunks(events: list[Event]) -> list[Chunk]:
-    chunks = []
+def _chunks(read: list[Chunk] | list[Event]) -> list[Chunk]:
+    chunks = [one for one in read if isinstance(one, Chunk)]
+    events = [one for one in read if not isinstance(one, Chunk)]
     for start in range(0, len(events), EVENTS_MAX):
         body, tags = gather(events[start : start + EVENTS_MAX])
         chunks.append(Chunk(body, tags))

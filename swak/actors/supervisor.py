@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = get("swak.supervisor")
 
 TICK_S = 0.1
+"""How often the supervisor looks round while something is under way that no letter tells of."""
 CHECKPOINT_S = 1.0
 EAGER_S = 5.0
 """How long after the start the first position is looked for at every round."""
@@ -53,7 +54,7 @@ class Supervisor(Actor):
         try:
             while not self.finished.is_set():
                 try:
-                    self._receive(self._letters.get(timeout=TICK_S))
+                    self._receive(self._letters.get(timeout=self._pause_s()))
                 except queue.Empty:
                     pass  # time for the rounds
                 except Exception:  # noqa: BLE001 - the root outlives everything; its steps may be repeated
@@ -67,6 +68,15 @@ class Supervisor(Actor):
             self._watchdog.disarm()
             self.finished.set()
             self.retire()
+
+    def _pause_s(self) -> float:
+        """Return how long to wait for a letter: wake-ups are what an idle agent costs."""
+        now = self._clock.monotonic()
+        away = any(post.lease.revoked or post.state == "opening" for post in self.crew.posts)
+        if away or self._drain_until is not None or now <= self._eager_until:
+            return TICK_S
+        hang_s = self.settings.hang_after_s or CHECKPOINT_S
+        return max(TICK_S, min(self._checkpoint_at - now, hang_s / 2))
 
     def _receive(self, letter: Any) -> None:
         if isinstance(letter, int):

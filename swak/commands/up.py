@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OK, TROUBLE, BAD_STATE, BY_SIGNAL = 0, 1, 74, 128
 """Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
 
-WAIT_S = 0.5
+WAIT_S = 0.5 if sys.platform == "win32" else 60.0
 """How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]

@@ -33,6 +33,12 @@ class Spot(NamedTuple):
     path: str
     inode: int
     size_bytes: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> Spot:
+        """Return a file that is at `path` now."""
+        return cls(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class Closed:
@@ -46,6 +52,8 @@ class Closed:
         self._deleted: set[str] = set()
         self._sources: dict[str, str] = {}
         """The source of each spot's path."""
+        self._missed_ns: dict[str, int] = {}
+        """Since when a file is not where it should be, nor beside that."""
 
     def add(self, source: str, mark: Mark, spot: Spot | None = None, *, deleted: bool = False) -> None:
         """Note a file that was closed, or that need not be opened."""
@@ -63,12 +71,13 @@ class Closed:
             del self._sources[spot.path]
         self.gone.pop(source, None)
         self._deleted.discard(source)
+        self._missed_ns.pop(source, None)
 
     def unchanged(self, path: str, status: os.stat_result) -> bool:
         """Tell whether this is a closed file that was seen at this path, and nothing was added to it."""
         source = self._sources.get(path)
         spot = self._spots.get(source) if source is not None else None
-        return spot == Spot(path, status.st_ino, status.st_size)
+        return spot == Spot.of(path, status)
 
     def of_paths(self, paths: set[str]) -> dict[str, Mark]:
         """Return the positions of files that were followed under one of these paths."""
@@ -87,7 +96,7 @@ class Closed:
             status = None if spot is None else _stat(spot.path)
             if spot is None or status is None or status.st_ino != spot.inode:
                 missing.append(source)
-            elif status.st_size != spot.size_bytes:
+            elif spot != Spot.of(spot.path, status):
                 grown[source] = spot.path
         self._find(missing, grown, now_ns)
         return grown
@@ -123,15 +132,17 @@ class Closed:
                 return  # unreadable is not gone
             opened.close()
             if opened.source == source:
+                self._missed_ns.pop(source, None)
                 spot = self._spots.get(source)
-                known_bytes = spot.size_bytes if spot is not None else mark.offset
-                if opened.is_read or opened.status.st_size == known_bytes:
-                    self._set_spot(source, Spot(path, opened.key.inode, opened.status.st_size))
+                now = Spot.of(path, opened.status)
+                if opened.is_read or (spot is not None and opened.packed and now == spot._replace(path=path)):
+                    self._set_spot(source, now)
                 else:
-                    grown[source] = path
+                    grown[source] = path  # also a half line of a file that was renamed: it is as whole as it gets
                 return
         elsewhere = not names or not source.startswith(f"{device:x}:")  # perhaps the bare mount point of a disk
-        if elsewhere or now_ns - mark.time_ns < (YOUNG_NS if source in self._deleted else AWAY_NS):
+        missed_ns = now_ns - self._missed_ns.setdefault(source, now_ns)
+        if elsewhere or missed_ns < (YOUNG_NS if source in self._deleted else AWAY_NS):
             return
         self.forget(source)
 
@@ -143,6 +154,9 @@ class Closed:
             del self.gone[next(iter(self.gone))]
 
     def _set_spot(self, source: str, spot: Spot) -> None:
+        before = self._spots.get(source)
+        if before is not None and self._sources.get(before.path) == source:
+            del self._sources[before.path]
         self._spots[source] = spot
         self._sources[spot.path] = source
 

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from swak.tailing.identity import HEAD_BYTES, pread
+from swak.tailing.identity import HEAD_BYTES, TAIL_BYTES, pread
 from swak.tailing.identity import head_hash as hash_of
 from swak.tailing.packing import PACKINGS, RAW_BYTES, Members, UnpackError, module_of
 
@@ -335,6 +335,18 @@ def copy_matches(  # noqa: PLR0917 - a position's own parts
         _is(content.pread(head_len, 0), head_len, head_hash)
         and content.reaches(offset)
         and _is(content.pread(tail_len, offset - tail_len), tail_len, tail_hash)
+    )
+
+
+def begins_with(content: Content, copy: Content) -> bool:
+    """Tell whether `copy` holds the beginning of a content, as far as its head and its last bytes tell."""
+    size = copy.size()
+    if size > content.size():
+        return False
+    near = min(TAIL_BYTES, size)
+    return all(
+        copy.pread(length, start) == content.pread(length, start)
+        for length, start in ((min(HEAD_BYTES, size), 0), (near, size - near))
     )
 
 

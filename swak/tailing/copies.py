@@ -47,11 +47,11 @@ class Copies:
         for path in paths - {opened.path}:
             lineage = self._lineages.get(path)
             for generation in lineage.generations if lineage is not None else ():
-                if generation.follower.may_have_made(opened.content):
+                if _may_come_of(generation, opened):
                     return None
         for source, mark in self._closed.of_paths(paths).items():
             if mark.offset and source != opened.source and holds(opened.content, mark):
-                return continued(opened, mark)
+                return continued(opened, mark, source)
         return opened
 
     def without_copies(self, found: list[Opened]) -> list[Opened]:
@@ -70,24 +70,24 @@ class Copies:
 
         What is in no copy is counted as dropped, as far as it was seen.
         """
-        mark, path = truncated.mark, generation.lineage.path
-        if self._is_continued(mark):
+        mark, path, source = truncated.mark, generation.lineage.path, generation.follower.source
+        if self._is_continued(mark, source):
             return []
         copy = find_copy(path, mark, set(self._followed))
         if copy is not None:
-            copy = continued(copy, mark)
+            copy = continued(copy, mark, source)
         unread = [copy] if copy is not None else []
         for one in self._met_beside(generation, {*self._followed, *(one.source for one in unread)}):
             if _is_part(one.content, mark):
                 self._closed.add(one.source, mark_at(one.content, mark, one.content.size()))
                 one.close()
-            elif generation.follower.may_have_made(one.content):
-                one.close()  # of what the file holds now, which is read from there
-            elif copy is None or one.status.st_mtime_ns > copy.status.st_mtime_ns:
-                unread.append(one._replace(is_copy=True))
+            elif copy is not None and one.status.st_mtime_ns <= copy.status.st_mtime_ns:
+                one.close()
+            elif (compared := self.compare(one)) is not None:
+                unread.append(compared._replace(is_copy=True))
             else:
                 one.close()
-        self._tell(path, truncated, copy)
+        self._tell(path, truncated, unread[0] if unread and not mark.offset else copy)
         return unread
 
     def of_missing(self, path: str, known: Mapping[str, Mark], others: set[str]) -> list[Opened]:
@@ -97,7 +97,7 @@ class Copies:
             copy = find_copy(path, mark, {*others, *self._followed, *(one.source for one in found)})
             if copy is not None:
                 log.info("reading on in a copy", path=path_text(path), copy=path_text(copy.path), offset=mark.offset)
-                found.append(continued(copy, mark))
+                found.append(continued(copy, mark, source))
                 self._closed.remove(source)
                 continue
             log.bind(path=path_text(path), source=source).warning(
@@ -108,18 +108,16 @@ class Copies:
                 self._shortfalls.note_dropped(mark.size_bytes - mark.offset, path, "the file is gone")
         return found
 
-    def _is_continued(self, mark: Mark) -> bool:
+    def _is_continued(self, mark: Mark, source: str) -> bool:
         """Tell whether a copy of the file is followed already; where it began later than here, take it back to here."""
+        origin = _origin(mark, source)
         for one in self._followed.values():
             follower = one.follower
-            if follower.begin and holds(follower.content, mark):
+            if follower.origin == origin and holds(follower.content, mark):
                 if mark.offset < follower.begin:
-                    follower.resume(mark)
+                    follower.resume(as_copy(mark, source))
                 return True
-        return any(
-            one.begin and one.begin <= mark.offset and one.head_hash == mark.head_hash
-            for one in self._closed.of_paths({mark.path}).values()
-        )
+        return any(one.origin == origin and one.begin <= mark.offset for one in self._closed.marks.values())
 
     def _met_beside(self, generation: Generation, known: set[str]) -> list[Opened]:
         """Open rotated files beside a truncated one that nobody read."""
@@ -146,9 +144,28 @@ class Copies:
             self._shortfalls.note_dropped(truncated.seen_bytes - held, path, "the file was truncated")
 
 
-def continued(opened: Opened, mark: Mark) -> Opened:
-    """Return a copy as what it is: the rest of the file that was read up to `mark`."""
-    return opened._replace(mark=msgspec.structs.replace(mark, begin=mark.offset, cycle=0), is_copy=True)
+def _may_come_of(generation: Generation, opened: Opened) -> bool:
+    """Tell whether a file may be a copy of one that is followed. What is damaged is none: whoever reads it tells."""
+    try:
+        return generation.follower.may_have_made(opened.content)
+    except OSError as error:
+        log.debug("cannot be compared", path=path_text(opened.path), error=str(error))
+        return False
+
+
+def continued(opened: Opened, mark: Mark, source: str) -> Opened:
+    """Return a copy as what it is: the rest of the file `source` that was read up to `mark`."""
+    return opened._replace(mark=as_copy(mark, source), is_copy=True)
+
+
+def as_copy(mark: Mark, source: str) -> Mark:
+    """Return the position in the file `source` as one in a copy of it."""
+    return msgspec.structs.replace(mark, begin=mark.offset, cycle=0, origin=_origin(mark, source))
+
+
+def _origin(mark: Mark, source: str) -> str:
+    """Say whose content it is that was read up to `mark`. A copy of a copy is one of the same."""
+    return mark.origin or f"{source} {mark.cycle}"
 
 
 def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
@@ -171,9 +188,13 @@ def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
 
 def _is_part(content: Content, mark: Mark) -> bool:
     """Tell whether a file holds nothing but the beginning of what was read, as far as its head tells."""
-    size = content.size()
-    if not 0 < size <= mark.offset:
+    try:
+        size = content.size()
+        if not 0 < size <= mark.offset:
+            return False
+        if size < mark.head_len:
+            return bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
+        return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash
+    except OSError as error:  # damaged: whoever reads it tells where
+        log.debug("cannot be compared", error=str(error))
         return False
-    if size < mark.head_len:
-        return bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
-    return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash

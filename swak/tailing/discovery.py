@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.log import get
-from swak.tailing.content import Content, Unpacked, can_unpack, content_of, copy_matches, suffix_of
+from swak.tailing.content import Content, Unpacked, begins_with, can_unpack, content_of, copy_matches, suffix_of
 from swak.tailing.identity import Key, Mark, head_matches, identify, inode_of, key_of, may_be_same, path_text
 from swak.tailing.listing import Listings, beginning_with
 
@@ -231,13 +231,15 @@ def find_unseen(path: str, known: Mapping[str, Mark], followed: Collection[str],
     """Open the rotated generations of `path` that nobody read yet, oldest first.
 
     They are named as the path (or, behind a symbolic link, as what it names) with a suffix of rotation, neither in
-    `known` nor `followed`, and were changed at `since_ns` or later. OSError when the directory cannot be listed.
+    `known` nor `followed`, and were changed at `since_ns` or later. Copies in the making, of the file that is at `path`
+    now, are none. OSError when the directory cannot be listed.
     """
     unseen: dict[str, Opened] = {}
     real = os.path.realpath(path)
     try:
         for place in dict.fromkeys([path, real]):
             _add_unseen(unseen, place, known, followed, since_ns, behind_link=place != path)
+        _drop_copies(unseen, path)
     except BaseException:
         close_all(unseen.values())
         raise
@@ -277,6 +279,28 @@ def _add_unseen(
             opened.close()
         else:
             unseen[opened.source] = opened
+
+
+def _drop_copies(unseen: dict[str, Opened], path: str) -> None:
+    """Leave out, and close, what holds the beginning of the file at the path: that is read there."""
+    current = _open_quietly(path) if unseen else None
+    if current is None:
+        return
+    try:
+        for source, one in list(unseen.items()):
+            if _is_beginning(one.content, current.content):
+                unseen.pop(source).close()
+    finally:
+        current.close()
+
+
+def _is_beginning(part: Content, whole: Content) -> bool:
+    """Tell whether a file holds nothing but the beginning of another. An empty or damaged one does not."""
+    try:
+        return part.size() > 0 and begins_with(whole, part)
+    except OSError as error:
+        log.debug("cannot be compared", error=str(error))
+        return False
 
 
 def _alike(name: str, base: str) -> bool:

@@ -89,6 +89,11 @@ class Files:
             self.close()
             raise
 
+    @property
+    def growing(self) -> int:
+        """How many files are read in turns now."""
+        return self._turns.hot_count
+
     def next(self) -> Taken | None:
         """Return the next events of a file whose turn it is, or None when there are none now. Never waits."""
         now = self._clock.monotonic()
@@ -143,6 +148,8 @@ class Files:
         taken = self._turns.take(now)
         for generation in self._turns.cut_off():
             self._followed.begin_anew(generation, now)
+        for generation in self._turns.begun():
+            self._followed.put_before(generation, self._unseen(generation.lineage), now)
         return taken
 
     def _progress(self, now: float) -> bool:
@@ -170,8 +177,14 @@ class Files:
             for generation in steps.over:
                 self._followed.put_away(generation)
             self._followed.note_moving(lineage)
+            self._drop_empty(lineage)
             stirred |= bool(steps.stirred or steps.over)
         return stirred
+
+    def _drop_empty(self, lineage: Lineage) -> None:
+        """Forget a path of a pattern that names nothing any more, once no generation of it is open."""
+        if lineage.globbed and not lineage.generations and lineage.path not in self._followed.names:
+            self._lineages.pop(lineage.path, None)
 
     def _is_settled(self, generation: Generation) -> bool:
         """Tell whether everything that was handed out of the file is safe."""
@@ -204,9 +217,7 @@ class Files:
                 lineage = self._lineages[path] = Lineage(path, globbed=path not in self._tree.plain)
             self._look_at_path(lineage, now, skip=skip)
             self._followed.note_moving(lineage)
-            if lineage.globbed and not lineage.generations and path not in self._followed.names:
-                del self._lineages[path]
-                self._followed.moving.pop(lineage, None)
+            self._drop_empty(lineage)
 
     def _look_at_path(self, lineage: Lineage, now: float, *, skip: bool) -> None:
         path = lineage.path
@@ -223,9 +234,13 @@ class Files:
                 lineage.at_end |= skip
                 self._take_up(lineage, now)
             self._note(lineage, "")
+            lineage.missed_at = None
         except (FileNotFoundError, NotADirectoryError):
             self._followed.set_name(path, None)
-            self._note(lineage, "" if lineage.last or lineage.globbed else "the file is not there")
+            self._followed.follow_all(lineage, self._unseen(lineage), None, now)  # one may have come and gone
+            if lineage.last is None and not lineage.globbed:
+                self._note(lineage, "the file is not there")
+            lineage.missed_at = now if lineage.missed_at is None else lineage.missed_at
         except FullError:
             self._crowded = True
             self._again[path] = None
@@ -287,6 +302,9 @@ class Files:
         self._sweep_at = now + SWEEP_S
         self._turns.sweep()
         self._restart_idle()
+        for lineage in self._followed.moving:
+            if lineage.missed_at is not None and now - lineage.missed_at >= SWEEP_S and not lineage.globbed:
+                self._note(lineage, "no file has this name now; what was open is read on")
         for source, path in self._closed.sweep(self._clock.time_ns()).items():
             mark = self._closed.marks[source]
             try:
@@ -296,12 +314,13 @@ class Files:
             except OSError as error:
                 log.bind(path=path_text(path)).warning("an old file has grown and cannot be read", error=str(error))
                 continue
-            lineage = self._lineages.get(path_from(mark.path))
             if opened.source != source:
                 self._closed.forget(source)  # its inode is another file's now
-            if opened.source != source or opened.key in self._followed.open or lineage is None:
+            if opened.source != source or opened.key in self._followed.open:
                 opened.close()
                 continue
+            name = path_from(mark.path)
+            lineage = self._lineages.setdefault(name, Lineage(name, globbed=name not in self._tree.plain))
             self._lay(lineage, opened, path, now)
 
     def _lay(self, lineage: Lineage, opened: Opened, path: str, now: float) -> None:
@@ -359,7 +378,7 @@ class Files:
                 unread.append(one)
                 continue
             if one.is_read:
-                self._closed.add(one.source, one.mark, Spot(one.path, one.key.inode, one.status.st_size))
+                self._closed.add(one.source, one.mark, Spot.of(one.path, one.status))
             one.close()
         if found:
             changed_ns = max(one.status.st_mtime_ns for one in found)

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from swak.log import get
-from swak.tailing.content import copy_matches
+from swak.tailing.content import begins_with, copy_matches
 from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 from swak.tailing.shape import Piece
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from swak.tailing.shape import Shape
 
 log = get("swak.tailing")
+
+
+HEAD_READS = 64
+"""In so many reads of a file that grows its head is compared once. The bytes right before the position are always."""
 
 
 class Truncated(NamedTuple):
@@ -36,6 +40,38 @@ class Follower:
     Only positions decide what is read: a follower that takes up a position goes on exactly after it. What is no whole
     line, or no whole event of several lines, is not kept in memory: it is read again when its end is there.
     """
+
+    __slots__ = (
+        "_beginning",
+        "_codec",
+        "_cycle",
+        "_ending",
+        "_folder",
+        "_half",
+        "_head_hash",
+        "_head_len",
+        "_head_memo",
+        "_held",
+        "_now_ns",
+        "_owes_line_end",
+        "_reads",
+        "_real",
+        "_scanned",
+        "_shape",
+        "_size_bytes",
+        "_suspect",
+        "_tail",
+        "begin",
+        "behind",
+        "content",
+        "drained",
+        "grew",
+        "offset",
+        "origin",
+        "path",
+        "source",
+        "truncated",
+    )
 
     def __init__(
         self,
@@ -63,6 +99,8 @@ class Follower:
         """Set when the content began anew, until somebody takes note."""
         self.begin = 0
         """Where reading began, in a copy of what was read before."""
+        self.origin = ""
+        """Of a copy: of which content of which file."""
         self._shape = shape
         self._now_ns = now_ns
         self._real = real
@@ -70,6 +108,8 @@ class Follower:
         self._codec: Codec | None = None
         self._scanned = 0
         """Never less than `offset`; there is no end of an event between the two."""
+        self._half = b""
+        """The last bytes before `_scanned`, at most TAIL_BYTES, where these were not handed out."""
         self._held = 0
         """Bytes of whole lines after `offset` whose event may go on."""
         self._size_bytes = 0
@@ -80,6 +120,7 @@ class Follower:
         self._beginning = b""
         self._tail = b""
         self._cycle = 0
+        self._reads = 0
         self._suspect = True
         """Whether even a file of unchanged size may hold something else."""
         self._ending: Literal["", "event", "line"] = ""
@@ -110,6 +151,7 @@ class Follower:
         """Go on after a position, or begin anew when the file does not hold what was read up to there."""
         self._cycle = mark.cycle
         self.begin = min(self.begin or mark.begin, mark.begin)
+        self.origin = mark.origin
         self.offset = self._scanned = mark.offset
         self._size_bytes = mark.size_bytes
         if not copy_matches(self.content, mark.head_len, mark.head_hash, mark.tail_len, mark.tail_hash, mark.offset):
@@ -149,9 +191,9 @@ class Follower:
         """Let the next `read` compare what was read, even if the size is what it was."""
         self._suspect = True
 
-    def changed(self) -> bool:
-        """Tell whether there is something that `read` has not seen."""
-        return self.size() != self._scanned or not self._holds()
+    def changed(self, *, content: bool = True) -> bool:
+        """Tell whether there is something that `read` has not seen. Without `content` the size alone tells."""
+        return self.size() != self._scanned or (content and not (self._holds() and self._holds_half()))
 
     def end_line(self) -> None:
         """Nobody completes what is at the end: let `read` hand it out as it is, once nothing else is left."""
@@ -167,14 +209,17 @@ class Follower:
         At most `block_bytes`, or one line that is longer. OSError leaves everything as it was.
         """
         size = self.size()
-        if size < self.offset or ((size != self._scanned or self._suspect) and not self._holds()):
+        looks = self._suspect or size != self._scanned
+        taken_back = size < self._scanned or (looks and not self._holds_half())
+        if size < self.offset or (taken_back and not self._head_len) or (looks and not self._holds(self._suspect)):
             self._begin_anew(self.mark())
             self.behind, self.drained, self.grew = size > 0, size == 0, True
             return None
-        self._suspect = False
+        self._reads += 1
+        self._suspect = self._reads % HEAD_READS == 0
         self._size_bytes = size
-        if size < self._scanned:
-            self._scanned, self._held = self.offset, 0  # the half line was taken back
+        if taken_back:
+            self._scanned, self._held = self.offset, 0
         self.behind = False
         self.drained = size == self._scanned
         self.grew = not self.drained
@@ -204,6 +249,7 @@ class Follower:
             self._folder,
             self._beginning.hex(),
             self.begin,
+            self.origin,
         )
 
     def may_have_made(self, copy: Content) -> bool:
@@ -216,13 +262,7 @@ class Follower:
             if size < self._head_len:
                 return self._beginning.startswith(copy.pread(min(size, HEAD_SHOWN), 0))
             return hash(copy.pread(self._head_len, 0)) == self._head_memo
-        if size > mine:
-            return False
-        near = min(TAIL_BYTES, size)
-        return all(
-            copy.pread(length, start) == self.content.pread(length, start)
-            for length, start in ((min(HEAD_BYTES, size), 0), (near, size - near))
-        )
+        return begins_with(self.content, copy)
 
     def _find_codec(self, size: int) -> Codec:
         """Return the codec, which is certain as soon as the file has the bytes of a byte order mark."""
@@ -249,7 +289,7 @@ class Follower:
         fresh = self.content.pread(min(block_bytes, size - start), start)
         found = codec.first_end(fresh)
         if not found:
-            self._scanned = start + len(fresh)
+            self._scanned, self._half = start + len(fresh), fresh[-TAIL_BYTES:]
             return None
         length = start + found - self.offset
         if length <= block_bytes or self._held:
@@ -272,7 +312,7 @@ class Follower:
     def _take(self, codec: Codec, block: bytes, *, whole: bool = False) -> Body | None:
         taken = self._shape.take(codec, self._piece(block), whole=whole)
         if taken is None:
-            self._scanned = self.offset + len(block)
+            self._scanned, self._half = self.offset + len(block), block[-TAIL_BYTES:]
             self._held = codec.last_end(block) if self._shape.multiline is not None else 0
             return None
         end, body = taken
@@ -342,11 +382,16 @@ class Follower:
         self.offset = self._scanned = offset
         self._held = 0
 
-    def _holds(self) -> bool:
-        """Tell whether the file still has the head and the bytes right before the position that were read."""
-        if not self._is_head(self.content.pread(self._head_len, 0)):
+    def _holds(self, head: bool = True) -> bool:
+        """Tell whether the file still has the bytes right before the position that were read, and the `head`, too."""
+        if head and not self._is_head(self.content.pread(self._head_len, 0)):
             return False
         return not self._tail or self.content.pread(len(self._tail), self.offset - len(self._tail)) == self._tail
+
+    def _holds_half(self) -> bool:
+        """Tell whether the file still has what was looked through and not handed out."""
+        length = min(len(self._half), self.half_bytes)
+        return not length or self.content.pread(length, self._scanned - length) == self._half[-length:]
 
     def _is_head(self, head: bytes) -> bool:
         return len(head) == self._head_len and (not head or hash(head) == self._head_memo)

@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from collections import Counter, deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +32,8 @@ log = get("swak.tailing")
 PARKED_AT_ONCE = 64
 ROOM_S = 0.1
 """How long it is taken for granted that no file can be closed, after none could be."""
+BUSY_S = 5.0
+"""After so long without a quiet one, files that still grow are closed for others: all are read in turns."""
 
 
 class FullError(OSError):
@@ -73,6 +76,8 @@ class Followed:
         self._finish = finish
         self._room_at: float | None = None
         """When it is worth trying again to make room. None: there was always room so far."""
+        self._parked_at = 0.0
+        """When room was made last."""
 
     @property
     def full(self) -> bool:
@@ -132,6 +137,7 @@ class Followed:
         generation.named = opened.key in self._named
         if opened.mark is None or opened.is_copy:
             self.fresh.append(generation)
+        generation.untouched = follower.offset == 0 and lineage.since_ns is not None and not generation.copied
         lineage.at_end = False
         lineage.since_ns = lineage.since_ns or time.time_ns()
         self.open[opened.key] = self.sources[opened.source] = generation
@@ -150,9 +156,15 @@ class Followed:
         """A file was truncated or rewritten: read on in its copies first, if there are any."""
         truncated, generation.follower.truncated = generation.follower.truncated, None
         assert truncated is not None, "only called for files that were truncated"
-        lineage = generation.lineage
-        older = [self.follow(lineage, one, now) for one in self.copies.of_truncated(generation, truncated)]
+        generation.untouched = True
+        copies = self.copies.of_truncated(generation, truncated)
+        self.put_before(generation, copies, now)
         self.fresh.append(generation)
+
+    def put_before(self, generation: Generation, copies: list[Opened], now: float) -> None:
+        """Read these files before one that is followed."""
+        lineage = generation.lineage
+        older = [self.follow(lineage, one, now) for one in copies]
         if older:
             self.turns.forget(generation)
             lineage.put_before(generation, older, now)
@@ -178,7 +190,7 @@ class Followed:
 
     def note_moving(self, lineage: Lineage) -> None:
         """Note whether something may be due in a lineage without any growth."""
-        if self._finish or not lineage.settled:
+        if lineage.generations and (self._finish or not lineage.settled):
             self.moving[lineage] = None
         else:
             self.moving.pop(lineage, None)
@@ -187,9 +199,11 @@ class Followed:
         """Close a file that was read to its end, and remember where it is."""
         follower = generation.follower
         status = os.fstat(follower.fd)
-        size_bytes = -1 if generation.changed() else status.st_size  # -1: what was added just now is found by a sweep
-        path = generation.lineage.path
-        spot = Spot(path, status.st_ino, size_bytes) if self.names.get(path) == generation.key else None
+        spot = None
+        if self.names.get(generation.lineage.path) == generation.key:
+            spot = Spot.of(generation.lineage.path, status)
+            if self._has_more(generation):
+                spot = spot._replace(size_bytes=-1)  # what was added just now is found by a sweep
         mark = msgspec.structs.replace(follower.mark(), time_ns=generation.handed.time_ns)
         self.closed.add(follower.source, mark, spot, deleted=status.st_nlink == 0)
         self._drop(generation)
@@ -201,17 +215,25 @@ class Followed:
         """
         now = self._clock.monotonic()
         if self._room_at is None:
-            self._room_at = now
+            self._room_at = self._parked_at = now
             log.warning(
                 "more files than may be open; quiet ones are closed and opened again after they grow, seconds later",
                 open_files=len(self.open),
                 open_max=self._open_max,
                 mend="raise the limit of open files (ulimit -n, LimitNOFILE=), or narrow the patterns",
             )
-        parked = 0
-        for generation in self.turns.quiet() if now >= self._room_at else ():
-            if not self._can_park(generation):
-                continue
+        parked: list[Generation] = []
+        if now >= self._room_at:
+            self._room_at = now + ROOM_S
+            quiet = (one for one in self.turns.quiet() if self._can_park(one) and not self._has_more(one))
+            parked = list(islice(quiet, PARKED_AT_ONCE))
+            if not parked and now - self._parked_at >= BUSY_S:
+                busy = (one for one in list(self.open.values()) if self._can_park(one))
+                parked = list(islice(busy, max(1, min(PARKED_AT_ONCE, self._open_max // 2))))
+        if not parked:
+            raise FullError(errno.EMFILE, "as many files are open as may be")
+        self._parked_at = self._room_at = now
+        for generation in parked:
             lineage = generation.lineage
             if generation in lineage.late:
                 lineage.late.remove(generation)
@@ -219,17 +241,16 @@ class Followed:
                 lineage.waiting.clear()
             self.put_away(generation)
             self.note_moving(lineage)
-            parked += 1
-            if parked == PARKED_AT_ONCE:
-                break
-        if not parked:
-            self._room_at = max(self._room_at, now + ROOM_S) if now >= self._room_at else self._room_at
-            raise FullError(errno.EMFILE, "as many files are open as may be")
+
+    @staticmethod
+    def _has_more(generation: Generation) -> bool:
+        """Tell whether there is something to be read or to be waited for."""
+        return generation.follower.holds_lines or generation.changed()
 
     def _can_park(self, generation: Generation) -> bool:
         """Tell whether a file can be closed without harm to what comes after it."""
         lineage, follower = generation.lineage, generation.follower
-        if follower.holds_lines or generation.changed() or generation.unlinked():
+        if generation.trouble or generation.unlinked():
             return False
         if follower.half_bytes and (self._finish or generation in lineage.late):
             return False  # it is delivered soon

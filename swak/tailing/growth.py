@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from swak.log import get
 from swak.tailing.identity import libc, lies_remote
+from swak.tailing.mounts import Mounts
 from swak.tailing.observer import Observer
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ Token = TypeVar("Token")
 
 _MODIFY_ONCE = 0x80000002
 """IN_MODIFY | IN_ONESHOT: one event, then silence until it is armed again. A burst costs one wake-up, not thousands."""
-_ENTRIES = 0x010003C0
-"""IN_ONLYDIR | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE."""
+_ENTRIES = 0x01000FC0
+"""IN_ONLYDIR | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF."""
 _IS_DIRECTORY = 0x40000000
 _OVERFLOW = 0x00004000
 _IGNORED = 0x00008000
@@ -42,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class Noticed(NamedTuple, Generic[Token]):
-    """What happened since the last look. After an `overflow` anything may have."""
+    """What happened since the last look. After an `overflow`, or a change of mounts, anything may have."""
 
     grown: list[Token]
     entries: set[Entry]
@@ -69,12 +70,15 @@ class Growth(Generic[Token]):
         self._far.setblocking(False)
         self._observer: Observer | None = None
         self._inotify = -1 if poll else self._init()
+        self._mounts = Mounts()
         self._woken_only = selectors.DefaultSelector()
         self._woken_only.register(self._near, selectors.EVENT_READ)
         self._anything = selectors.DefaultSelector()
         self._anything.register(self._near, selectors.EVENT_READ)
         if self._inotify >= 0:
             self._anything.register(self._inotify, selectors.EVENT_READ)
+        if self._mounts.fd >= 0:
+            self._anything.register(self._mounts.fd, selectors.EVENT_READ)
 
     def arm(self, fd: int, token: Token) -> bool:
         """Ask for one notice when the file grows or is cut. False: not to be had, poll it.
@@ -108,7 +112,7 @@ class Growth(Generic[Token]):
 
     def collect(self) -> Noticed[Token]:
         """Return what was noticed since the last call. Never waits."""
-        noticed: Noticed[Token] = Noticed([], set(), overflow=False)
+        noticed: Noticed[Token] = Noticed([], set(), overflow=self._mounts.changed())
         if self._observer is not None:
             return Noticed([], *self._observer.collect())
         if self._inotify < 0:
@@ -117,7 +121,7 @@ class Growth(Generic[Token]):
             data = os.read(self._inotify, _READ_BYTES)
         except BlockingIOError:
             return noticed
-        overflow = False
+        overflow = noticed.overflow
         at = 0
         while at < len(data):
             watch, mask, _, length = _EVENT.unpack_from(data, at)
@@ -141,6 +145,7 @@ class Growth(Generic[Token]):
         selector = self._anything if files else self._woken_only
         ready = selector.select(timeout_s)
         woken = any(key.fileobj is self._near for key, _ in ready)
+        self._mounts.noted |= any(key.fd == self._mounts.fd for key, _ in ready)
         if woken:
             self._near.recv(_READ_BYTES)
         return woken
@@ -167,6 +172,7 @@ class Growth(Generic[Token]):
             self._inotify = -1
         if self._observer is not None:
             self._observer.close()
+        self._mounts.close()
 
     def _init(self) -> int:
         call: Any = getattr(libc(), "inotify_init1", None)

@@ -68,6 +68,8 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first HEAD_SHOWN bytes, or all up to `offset` when these are fewer, in hexadecimal digits."""
     begin: int = 0
     """Where reading began in a copy: what is before that was read in the file of which it is one."""
+    origin: str = ""
+    """Of a copy: the identity of that file, and the cycle of its content."""
 
     def as_position(self) -> dict[str, Any]:
         """Return the mark as a JSON value."""

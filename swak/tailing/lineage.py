@@ -53,6 +53,7 @@ class Generation:
         "stood_at",
         "trouble",
         "turn_at",
+        "untouched",
     )
 
     def __init__(self, follower: Follower, key: Key, lineage: Lineage, *, changed_at: float, size_bytes: int) -> None:
@@ -75,6 +76,8 @@ class Generation:
         """Whether it is a copy, or compressed: nobody writes to it, so nothing late is waited for."""
         self.hot = False
         self.empty_ticks = 0
+        self.untouched = False
+        """Whether nothing tells yet what the file held so far: what was copied away unread looks like a new file."""
         self.fruitless = 0
         """How many reads in a row came no step forward although there are more bytes."""
         self.trouble = ""
@@ -84,10 +87,10 @@ class Generation:
         self.stood_at: tuple[int, int, int] | None = None
         """Where it stood at the last sweep, when it had unread bytes then: cycle, offset, and how far it had looked."""
 
-    def changed(self) -> bool:
-        """Tell whether a read would find something, if only an error."""
+    def changed(self, *, content: bool = True) -> bool:
+        """Tell whether a read would find something, if only an error. Without `content` the size alone tells."""
         try:
-            return self.follower.changed()
+            return self.follower.changed(content=content)
         except OSError:
             return True
 
@@ -146,6 +149,8 @@ class Lineage:
         """When the path was last known to name the newest generation, by the clock of the file system."""
         self.at_end = False
         """Whether the file that is opened next is skipped to its end."""
+        self.missed_at: float | None = None
+        """Since when no file has the path, although one had it before."""
         self.trouble = ""
         self.retry_at = 0.0
 

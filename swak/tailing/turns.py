@@ -28,6 +28,9 @@ IDLE_TICKS = 2
 POLL_S = 0.04
 POLL_FILE_S = 0.0001
 """Where no notice is to be had, sizes are compared that often, or less often with more than 400 files."""
+SWEEPS = 12
+"""In so many sweeps the content of each armed file is compared: a file rewritten to the same size gives a notice, and
+that a notice is lost is rare."""
 RETRY_S = 1.0
 """How often a file that cannot be read is tried again."""
 
@@ -66,7 +69,9 @@ class Turns:
         self._failing: list[Generation] = []
         self._held: dict[Generation, float] = {}
         """Files with an event that may go on, and when it ends if no more comes. The first one is due first."""
+        self._sweeps = 0
         self._cut_off: list[Generation] = []
+        self._begun: list[Generation] = []
         self._idle_ticks = 0
         self._tick_at = self._poll_at = clock.monotonic()
 
@@ -97,10 +102,20 @@ class Turns:
         found, self._cut_off = self._cut_off, []
         return found
 
+    def begun(self) -> list[Generation]:
+        """Return, once, the untouched files that would have been read for the first time."""
+        found, self._begun = self._begun, []
+        return found
+
     def quiet(self) -> list[Generation]:
         """Return the files that were read to their end, those that are quiet for longest first."""
         hot = sorted(self._hot, key=lambda one: one.changed_at)
         return [one for one in (*self._armed, *self._polled, *hot) if one.follower.drained]
+
+    @property
+    def hot_count(self) -> int:
+        """How many files are read in turns now."""
+        return len(self._hot)
 
     def queued(self) -> set[Generation]:
         """Return the files that are read in turns now."""
@@ -147,8 +162,11 @@ class Turns:
         return bool(noticed.grown) or noticed.overflow, noticed.entries, noticed.overflow
 
     def sweep(self) -> None:
-        """Compare the size of every armed file, in case that a notice was lost."""
-        self._stir_changed(self._armed)
+        """Compare the size of every armed file, in case that a notice was lost, and of some of them the content."""
+        self._sweeps += 1
+        for index, generation in enumerate(list(self._armed)):
+            if generation.changed(content=index % SWEEPS == self._sweeps % SWEEPS):
+                self.stir(generation)
 
     def take(self, now: float) -> Taken | None:
         """Read one block from the next hot file that has whole lines, or return None when none has."""
@@ -196,6 +214,11 @@ class Turns:
     def _read(self, generation: Generation, now: float) -> Taken | None:
         follower = generation.follower
         try:
+            if generation.untouched and follower.size():
+                generation.untouched = False
+                self._begun.append(generation)
+                self.busy = True
+                return None
             body = follower.read()
         except OSError as error:
             self._note_failure(generation, error, now)

@@ -245,6 +245,42 @@ def test_a_full_disk_holds_up_and_loses_nothing(start: Start, tmp_path: Path, sm
     judge(range(count), numbers).assert_right()
 
 
+def test_positions_that_cannot_be_written_hold_nothing_up_and_cost_repeats_at_most(
+    start: Start, tmp_path: Path, small_disk: Path
+) -> None:
+    ballast, target, data_dir = small_disk / "ballast", tmp_path / "out.txt", small_disk / "data"
+    log = tmp_path / "mylog.txt"
+    recipe = f'task(in.FileTailing("{log}"), out.File("{target}", format="raw"), name="app")'
+    arguments = ("-e", recipe, "--data-dir", str(data_dir))
+    log_lines(tmp_path, range(100))
+    agent = start(*arguments)
+    until(lambda: settled_bytes(data_dir, "app") == log.stat().st_size, lambda: agent.log)
+    fill_up(ballast)
+    log_lines(tmp_path, range(100, 200))
+    agent.wait_until_told("checkpoint cannot be written")
+    until(lambda: "\n199 " in tail_of(target), lambda: agent.log)
+    agent.kill()
+    ballast.unlink()
+    log_lines(tmp_path, range(200, 300))
+    agent = start(*arguments)
+    until(lambda: "\n299 " in tail_of(target), lambda: agent.log)
+    fill_up(ballast)
+    log_lines(tmp_path, range(300, 400))
+    agent.wait_until_told("checkpoint cannot be written")
+    ballast.unlink()
+    until(lambda: settled_bytes(data_dir, "app") == log.stat().st_size, lambda: agent.log)
+    assert agent.end(signal.SIGTERM) == 0, agent.log
+    numbers = [int(line.split()[0]) for line in target.read_text().splitlines()]
+    judge(range(400), numbers).assert_right(duplicates_max=100)
+
+
+def fill_up(ballast: Path) -> None:
+    """Write until no byte more fits."""
+    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(bytes(4_096))
+
+
 def test_a_device_that_is_always_full_is_waited_for(start: Start, tmp_path: Path) -> None:
     agent = start("-e", 'in.Counter(10) | out.File("/dev/full")', "--grace", "0.2s")
     agent.wait_until_told("the disk is full")

@@ -102,6 +102,8 @@ class Reader:
         self.world = world
         self.ledger = Ledger()
         self.running: Files | None = None
+        self.failed = False
+        """Whether something was wrong: then nothing more is to be learned."""
         self.known: set[str] = set()
         """Sources that this run of the reader has met."""
         self.due_bytes = 0
@@ -124,6 +126,7 @@ class Reader:
         self._next = {source: (chunk.stream, chunk.mark.offset) for source, chunk in self.ledger.saved.items()}
         self.due_bytes = sum(self._lost_while_down(source, chunk) for source, chunk in self.ledger.saved.items())
         self._shortfalls = Shortfalls()
+        self.failed = True
         self.running = Files(
             Tree(self._paths),
             marks_from(saved),
@@ -135,12 +138,15 @@ class Reader:
             open_max=1_000,
             settled=self._settled,
         )
+        self.failed = False
 
     def stop(self) -> None:
         """Stop in order: all that was handed out is settled and saved."""
         assert self.running is not None
+        self.failed = True
         while (taken := self.running.rest()) is not None:
             self._note(taken)
+        self.failed = False
         self.ledger.settle_all()
         self.ledger.save()
         self._leave()
@@ -169,10 +175,12 @@ class Reader:
     def step(self) -> bool:
         """Take one step; return whether there may be more to do at once."""
         assert self.running is not None
+        self.failed = True  # unless it goes well
         taken = self.running.next()
         if taken is not None:
             self._note(taken)
         self._check_open()
+        self.failed = False
         if taken is None:
             self.ledger.drop(self.running.gone())
         return taken is not None or self.running.busy
@@ -182,6 +190,7 @@ class Reader:
         for _ in range(STEPS_MAX):
             if not self.step():
                 return
+        self.failed = True
         raise AssertionError("the reader never rests")
 
     def check_dropped(self) -> None:

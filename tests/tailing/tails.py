@@ -90,7 +90,8 @@ class Tail:
                 if due_at is None or due_at > self.clock.monotonic():
                     break
                 continue
-            self._take(chunk)
+            for one in chunk if isinstance(chunk, list) else [chunk]:
+                self._take(one)
         return self.text[begin:]
 
     def rest(self) -> None:

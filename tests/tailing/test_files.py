@@ -153,6 +153,7 @@ def test_old_generations_keep_their_positions_as_long_as_they_exist(tmp_path: Pa
         tail.pass_time(70)
         assert tail.plugin.gone() == []
         (tmp_path / "a.log.1").unlink()
+        tail.pass_time(6)
         tail.clock.advance(3_600)
         tail.pass_time(6)
         assert tail.plugin.gone() == [tail.handed[0][0]]

@@ -185,6 +185,74 @@ def test_files_that_are_deleted_while_they_are_not_open_are_gone(tmp_path: Path)
         assert open_files(tmp_path) == set()
 
 
+@pytest.mark.usefixtures("little_room")
+def test_a_half_line_of_a_file_that_is_rotated_while_it_is_not_open_is_delivered(tmp_path: Path) -> None:
+    paths = fill(tmp_path)
+    for path in paths:
+        append(path, b"half")
+    with Tail(tmp_path / "*.log") as tail:
+        tail.pass_time(12)
+        for path in paths:
+            rotate(path)
+            append(path, b"new\n")
+        tail.pass_time(600)
+        assert (tail.text.count(b"half\n"), tail.text.count(b"new\n")) == (COUNT, COUNT)
+        assert len(open_files(tmp_path)) <= ROOM
+
+
+@pytest.mark.usefixtures("little_room")
+def test_files_that_never_pause_do_not_keep_others_out_for_ever(tmp_path: Path) -> None:
+    paths = fill(tmp_path)
+    with Tail(tmp_path / "*.log") as tail:
+        for _ in range(1_000):
+            for path in paths[:ROOM]:
+                append(path, b"noise\n")
+            tail.clock.advance(0.06)
+            tail.read()
+        assert {path.stem.encode() + b" first" for path in paths} <= set(tail.text.splitlines())
+        tail.pass_time(12)
+        assert tail.text.count(b"noise\n") == 1_000 * ROOM
+
+
+@pytest.mark.usefixtures("little_room")
+def test_events_of_several_lines_are_whole_in_files_that_take_turns(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number:02d}.log" for number in range(COUNT)]
+    for path in paths:
+        append(path, f"1 {path.stem}\n more\n".encode())
+    with Tail(tmp_path / "*.log", multiline=r"^\d") as tail:
+        tail.pass_time(60)
+        for path in paths:
+            append(path, f"2 {path.stem}\n".encode())
+        tail.pass_time(60)
+        wanted_messages = [text for path in paths for text in (f"1 {path.stem}\n more", f"2 {path.stem}")]
+        assert sorted(tail.messages) == sorted(wanted_messages)
+
+
+@pytest.mark.usefixtures("little_room")
+def test_what_is_there_at_the_first_start_is_skipped_in_all_files(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with Tail(tmp_path / "*.log", from_="end") as tail:
+        tail.pass_time(12)
+        assert tail.text == b""
+        paths = fill(tmp_path, "second")
+        tail.pass_time(12)
+        assert sorted(lines_of(tail).values()) == wanted(paths, "second")
+
+
+@pytest.mark.usefixtures("little_room")
+def test_a_file_that_grows_just_when_it_is_closed_for_another_is_read(tmp_path: Path) -> None:
+    paths = fill(tmp_path)
+    with Tail(tmp_path / "*.log") as tail:
+        tail.pass_time(12)
+        assert tail.plugin._files is not None
+        for generation in list(files_of(tail)._followed.open.values()):
+            append(tmp_path / generation.follower.path, b"at the last moment\n")
+            generation.lineage.waiting.clear()
+            files_of(tail)._followed.put_away(generation)
+        assert tail.pass_time(12) == b"at the last moment\n" * len(open_files(tmp_path))
+        assert len(paths) == COUNT
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts descriptors in /proc")
 def test_when_descriptors_run_out_quiet_files_are_closed_for_others(tmp_path: Path) -> None:
     script = """
@@ -210,6 +278,20 @@ def test_when_descriptors_run_out_quiet_files_are_closed_for_others(tmp_path: Pa
     assert sorted(done.stdout.splitlines()) == sorted(
         f"{path.stem} {text}".encode() for path in paths for text in ("first", "second")
     )
+
+
+def test_of_files_that_come_and_go_nothing_is_kept(tmp_path: Path) -> None:
+    append(tmp_path / "stays.log", b"x\n")
+    with Tail(tmp_path / "*.log") as tail:
+        for _ in range(3):
+            paths = fill(tmp_path)
+            tail.pass_time(1)
+            for path in paths:
+                path.unlink()
+            tail.pass_time(130)
+        files = files_of(tail)
+        assert [*files._lineages] == [str(tmp_path / "stays.log")]
+        assert (len(files._followed.moving), len(files._followed.names), len(files._closed.marks)) == (0, 1, 0)
 
 
 # ---- descriptors that fail

@@ -23,7 +23,10 @@ from tests.tailing.world import World
 LONG = os.environ.get("SWAK_LONG") == "1"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 KINDS = ["line", "half", "crlf", "empty", "half cr", "long", "bad", "more", "many", "empty cr"]
-LENGTHS_S = [0.01, 0.3, 1.2, 5.5, 11.0, 70.0]
+LENGTHS_S = st.sampled_from([0.01, 0.3, 1.2, 5.5, 11.0, 70.0])
+ALL = 8
+STEPS = st.sampled_from([0, 1, 2, 5, ALL])
+INDEX = st.integers(0, 1)
 CATCH_UP_S = 40.0
 SETTLE = st.lists(st.integers(0, 3), max_size=4)
 
@@ -50,6 +53,15 @@ class Machine(RuleBasedStateMachine):
         self.save_at = 0.0
 
     def teardown(self) -> None:
+        try:
+            if not self.reader.failed:
+                if not self.reader.running:
+                    self.reader.start()
+                self.catch_up()
+        finally:
+            self.clean_up()
+
+    def clean_up(self) -> None:
         self.reader.close()
         for one in self.patches:
             one.stop()
@@ -67,7 +79,11 @@ class Machine(RuleBasedStateMachine):
         self.reader.ledger.save()
 
     def base(self, index: int) -> str:
-        return self.bases[index % len(self.bases)]
+        return self.of(self.bases, index)
+
+    @staticmethod
+    def of(names: list[str], index: int) -> str:
+        return names[index % len(names)]
 
     def data(self, base: str, kind: str) -> bytes:
         """Make bytes of that kind that nobody has written yet."""
@@ -92,36 +108,41 @@ class Machine(RuleBasedStateMachine):
 
     # Writers
 
-    @rule(index=st.integers(0, 1), kind=st.sampled_from(KINDS))
-    def write(self, index: int, kind: str) -> None:
+    @rule(index=INDEX, kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), steps=STEPS)
+    def write(self, index: int, kinds: list[str], steps: int) -> None:
         base = self.base(index)
-        self.world.write(base, self.data(base, kind))
+        for kind in kinds:
+            self.world.write(base, self.data(base, kind))
+        self.read(steps)
 
-    @rule(index=st.integers(0, 1), which=st.integers(0, 2), kind=st.sampled_from(KINDS))
-    def write_late(self, index: int, which: int, kind: str) -> None:
+    @precondition(lambda self: self.world.late())
+    @rule(which=st.integers(0, 5), kind=st.sampled_from(KINDS), steps=STEPS)
+    def write_late(self, which: int, kind: str, steps: int) -> None:
         """A process that has not noticed a rotation writes on."""
-        base = self.base(index)
-        files = [one for path in self.world.rotated(base) if not (one := self.world.at[path]).is_copy]
-        if which < len(files):
-            self.world.add(files[which], self.data(base, kind))
+        files = self.world.late()
+        one = files[which % len(files)]
+        self.world.add(one, self.data(one.stream.base, kind))
+        self.read(steps)
 
     # Rotations
 
-    @precondition(lambda self: not self.linked)
-    @rule(index=st.integers(0, 1), dated=st.booleans(), create=st.booleans())
-    def rename(self, index: int, dated: bool, create: bool) -> None:
-        base = self.base(index)
-        if not self.world.busy(base) and self.world.current(base) is not None:
-            self.world.rename(base, dated=dated)
-            if create:
-                self.world.create(base)
+    @precondition(lambda self: not self.linked and self.world.idle())
+    @rule(index=INDEX, dated=st.booleans(), create=st.booleans(), steps=STEPS)
+    def rename(self, index: int, dated: bool, create: bool, steps: int) -> None:
+        base = self.of(self.world.idle(), index)
+        self.world.rename(base, dated=dated)
+        if create:
+            self.read(steps)
+            self.world.create(base)
 
-    @rule(index=st.integers(0, 1), which=st.integers(0, 2), share=st.integers(0, 4))
-    def begin_packing(self, index: int, which: int, share: int) -> None:
-        base = self.base(index)
-        paths = [path for path in self.world.rotated(base) if not path.endswith(".gz")]
-        if which < len(paths) and not self.world.busy(base) and f"{paths[which]}.gz" not in self.world.at:
-            self.world.begin_packing(base, paths[which], share)
+    @precondition(lambda self: self.world.packable())
+    @rule(which=st.integers(0, 5), share=st.integers(0, 4), steps=STEPS, end=st.booleans())
+    def pack(self, which: int, share: int, steps: int, end: bool) -> None:
+        path = self.of(self.world.packable(), which)
+        self.world.begin_packing(self.world.at[path].stream.base, path, share)
+        self.read(steps)
+        if end:
+            self.end_packing()
 
     @precondition(lambda self: self.world.packing)
     @rule()
@@ -129,59 +150,62 @@ class Machine(RuleBasedStateMachine):
         for base in list(self.world.packing):
             self.world.end_packing(base)
 
-    @precondition(lambda self: not self.linked)
-    @rule(index=st.integers(0, 1), share=st.integers(0, 4))
-    def begin_copy(self, index: int, share: int) -> None:
-        base = self.base(index)
-        if not self.world.busy(base):
-            self.world.begin_copy(base, share)
+    @precondition(lambda self: not self.linked and self.world.idle())
+    @rule(index=INDEX, share=st.integers(0, 4), steps=STEPS, end=st.booleans())
+    def copy(self, index: int, share: int, steps: int, end: bool) -> None:
+        self.world.begin_copy(self.of(self.world.idle(), index), share)
+        self.read(steps)
+        if end:
+            self.end_copy(window=True, steps=0)
 
     @precondition(lambda self: self.world.copying)
-    @rule()
-    def go_on_copying(self) -> None:
-        for base in self.world.copying:
-            self.world.go_on_copying(base)
-
-    @precondition(lambda self: self.world.copying)
-    @rule(window=st.booleans())
-    def end_copy(self, window: bool) -> None:
+    @rule(window=st.booleans(), steps=STEPS)
+    def end_copy(self, window: bool, steps: int) -> None:
+        """Copy the rest, and truncate the file; in the `window` between the two something may be written."""
         for base in list(self.world.copying):
-            if not window:
-                self.world.go_on_copying(base)
+            self.world.go_on_copying(base)
+            if window:
+                self.world.write(base, self.data(base, "line"))
+            self.read(steps)
             self.world.end_copy(base)
 
-    @rule(index=st.integers(0, 1))
-    def truncate(self, index: int) -> None:
-        base = self.base(index)
-        if not self.world.busy(base):
-            self.world.truncate(base)
+    @precondition(lambda self: self.world.idle())
+    @rule(index=INDEX, steps=STEPS)
+    def truncate(self, index: int, steps: int) -> None:
+        self.world.rewrite(self.of(self.world.idle(), index), b"")
+        self.read(steps)
 
-    @rule(index=st.integers(0, 1), more=st.integers(0, 20))
-    def rewrite(self, index: int, more: int) -> None:
+    @precondition(lambda self: self.world.idle())
+    @rule(index=INDEX, more=st.integers(0, 20), steps=STEPS)
+    def rewrite(self, index: int, more: int, steps: int) -> None:
         """Write other content over what is there, at least as much."""
-        base = self.base(index)
+        base = self.of(self.world.idle(), index)
         one = self.world.current(base)
-        if one is not None and not self.world.busy(base):
-            name = b"<%d>" % next(self.numbers)
-            self.world.rewrite(base, name.ljust(max(len(name), one.length + more), b".") + b"\n")
+        assert one is not None
+        name = b"<%d>" % next(self.numbers)
+        self.world.rewrite(base, name.ljust(max(len(name), one.length + more - 1), b".") + b"\n")
+        self.read(steps)
 
-    @rule(index=st.integers(0, 1), which=st.integers(0, 3))
-    def delete(self, index: int, which: int) -> None:
-        base = self.base(index)
-        paths = [path for path in [self.world.path(base), *self.world.rotated(base)] if path in self.world.at]
-        if which < len(paths) and not self.world.busy(base):
-            self.world.delete(paths[which])
+    @precondition(lambda self: self.world.deletable())
+    @rule(which=st.integers(0, 5), create=st.booleans())
+    def delete(self, which: int, create: bool) -> None:
+        path = self.of(self.world.deletable(), which)
+        self.world.delete(path)
+        base = os.path.basename(path)
+        if create and base in self.bases:
+            self.world.create(base)
 
     @precondition(lambda self: self.linked)
-    @rule()
-    def swap(self) -> None:
+    @rule(steps=STEPS)
+    def swap(self, steps: int) -> None:
         self.world.swap(self.bases[0])
+        self.read(steps)
 
-    @precondition(lambda self: not self.linked)
-    @rule(index=st.integers(0, 1))
-    def move_away(self, index: int) -> None:
-        if not self.world.busy(self.base(index)):
-            self.world.move_away(self.base(index))
+    @precondition(lambda self: not self.linked and self.world.idle())
+    @rule(index=INDEX, steps=STEPS)
+    def move_away(self, index: int, steps: int) -> None:
+        self.world.move_away(self.of(self.world.idle(), index))
+        self.read(steps)
 
     @precondition(lambda self: self.world.away)
     @rule()
@@ -191,35 +215,28 @@ class Machine(RuleBasedStateMachine):
                 self.world.move_back(base)
 
     @precondition(lambda self: not self.world.packing and not self.world.copying)
-    @rule(create=st.booleans())
-    def rename_folder(self, create: bool) -> None:
+    @rule(create=st.booleans(), steps=STEPS)
+    def rename_folder(self, create: bool, steps: int) -> None:
         self.world.rename_folder()
-        for base in self.bases if create else ():
-            self.world.create(base)
+        if create:
+            self.read(steps)
+            for base in self.bases:
+                self.world.create(base)
 
     # The reader
 
     @precondition(lambda self: self.reader.running)
-    @rule(count=st.integers(1, 4))
-    def read(self, count: int) -> None:
-        for _ in range(count):
+    @rule(steps=STEPS)
+    def read(self, steps: int) -> None:
+        """Take so many steps, or all that can be taken now."""
+        if self.reader.running and steps == ALL:
+            self.reader.drain()
+        for _ in range(steps % ALL if self.reader.running else 0):
             self.reader.step()
         self.save()
 
     @precondition(lambda self: self.reader.running)
-    @rule()
-    def read_all(self) -> None:
-        self.reader.drain()
-        self.save()
-
-    @rule(seconds=st.sampled_from(LENGTHS_S), asleep=st.booleans())
-    def pause(self, seconds: float, asleep: bool) -> None:
-        if asleep or not self.reader.running:
-            self.clock.advance(seconds)
-            self.save()
-            return
-        self.live(seconds)
-
+    @rule(seconds=LENGTHS_S)
     def live(self, seconds: float) -> None:
         """Let time pass, and read all the while."""
         step_s = max(0.25, seconds / 40)
@@ -228,6 +245,12 @@ class Machine(RuleBasedStateMachine):
             seconds -= step_s
             self.reader.drain()
             self.save()
+
+    @rule(seconds=LENGTHS_S)
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once: the reader waits for room in what comes after it, or it is down."""
+        self.clock.advance(seconds)
+        self.save()
 
     def save(self) -> None:
         """Save the positions, once a second."""
@@ -255,15 +278,15 @@ class Machine(RuleBasedStateMachine):
         self.reader.kill()
 
     @precondition(lambda self: not self.reader.running)
-    @rule()
-    def start(self) -> None:
+    @rule(steps=STEPS)
+    def start(self, steps: int) -> None:
         self.reader.start()
+        self.read(steps)
 
+    @precondition(lambda self: self.reader.running)
     @rule()
     def catch_up(self) -> None:
         """In the end everything was read once, whatever happened."""
-        if not self.reader.running:
-            self.reader.start()
         self.reader.drain()
         for _ in range(int(CATCH_UP_S / 0.5)):
             self.clock.advance(0.5)
@@ -273,6 +296,7 @@ class Machine(RuleBasedStateMachine):
             if not self.missing():
                 break
         missing = self.missing()
+        self.reader.failed = bool(missing)
         assert not missing
         self.reader.check_dropped()
 
@@ -310,7 +334,7 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "400"))
 for machine in (Machine, Pattern, Poll, Events, Linked):
     machine.TestCase.settings = settings(
         max_examples=EXAMPLES * (25 if LONG else 1),
-        stateful_step_count=20,
+        stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

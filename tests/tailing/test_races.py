@@ -402,6 +402,7 @@ def test_no_state_is_kept_of_files_that_are_gone(path: Path, watch: str) -> None
         tail.pass_time(2 * LONG_S)
         assert tail.plugin.gone() == [first]
     with Tail(path, {first: tail.positions[first], second: tail.positions[second]}, watch=watch) as again:
+        again.pass_time(6)
         again.clock.advance(7_200)  # it might have been moved away, and come back
         again.pass_time(TURN_S + 6)
         assert again.plugin.gone() == [first]

@@ -55,7 +55,8 @@ class File:
         self.path: str | None = path
         """Where it is; None when it was deleted."""
         self.length = 0
-        self.packed = False
+        self.partial = False
+        """Whether it is being compressed: the reader may have all of it, and need not have any of it."""
         self.is_copy = False
         self.was_moved = False
         """Whether its path may have named another file at some time."""
@@ -84,8 +85,8 @@ class World:
         self.number = 0
         self.folders = 0
         self.links: dict[str, str] = {}
-        self.packing: dict[str, tuple[str, bytes, int]] = {}
-        """Files that are being compressed: what is written beside them, and how much of it is."""
+        self.packing: dict[str, tuple[str, bytes]] = {}
+        """By path, the rotated file that is being compressed, and what is written beside it."""
         self.copying: dict[str, str] = {}
         """Paths that are being copied, and where to."""
         self.away: dict[str, str] = {}
@@ -109,6 +110,8 @@ class World:
 
     def is_there(self, one: File) -> bool:
         """Tell whether a reader must find the file."""
+        if one.partial:
+            return False
         if one.path is None:
             return self.holds(one.source)
         folder, name = os.path.split(one.path)
@@ -132,6 +135,25 @@ class World:
     def busy(self, base: str) -> bool:
         """Tell whether a rotation of this path is under way."""
         return base in self.copying or base in self.packing
+
+    def idle(self) -> list[str]:
+        """Return the paths that name a file and are not being rotated."""
+        return [base for base in self.bases if self.current(base) is not None and not self.busy(base)]
+
+    def late(self) -> list[File]:
+        """Return the rotated files that their writers may still write to."""
+        rotated = [self.at[path] for base in self.bases for path in self.rotated(base)]
+        return [one for one in rotated if not one.is_copy]
+
+    def packable(self) -> list[str]:
+        """Return the paths of rotated files that can be compressed now."""
+        paths = [path for base in self.bases if not self.busy(base) for path in self.rotated(base)]
+        return [path for path in paths if not path.endswith(".gz") and f"{path}.gz" not in self.at]
+
+    def deletable(self) -> list[str]:
+        """Return the paths of files that nobody works on."""
+        free = [base for base in self.bases if not self.busy(base)]
+        return [path for base in free for path in [self.path(base), *self.rotated(base)] if path in self.at]
 
     # Writers
 
@@ -202,18 +224,19 @@ class World:
         one = self.at[path]
         packed = gzip.compress(bytes(one.stream.content[: one.length]), mtime=0)
         beside = self._make(f"{path}.gz", one.stream, packed[: len(packed) * share // 4])
-        beside.packed = beside.is_copy = True
-        self.packing[base] = path, packed, one.length
+        beside.partial = beside.is_copy = True
+        beside.length = one.length
+        self.packing[base] = path, packed
 
     def end_packing(self, base: str) -> None:
         """Write the rest of it, and delete the plain file."""
-        path, packed, length = self.packing.pop(base)
+        path, packed = self.packing.pop(base)
         beside = self.at[f"{path}.gz"]
         with open(f"{path}.gz", "r+b", buffering=0) as packed_file:  # noqa: PTH123 - as above
             written = packed_file.seek(0, os.SEEK_END)
             packed_file.write(packed[written:])
         self._stamp(f"{path}.gz", os.stat(path).st_mtime_ns)  # noqa: PTH116 - as above
-        beside.length = length
+        beside.partial = False
         self.delete(path)
 
     def begin_copy(self, base: str, share: int) -> None:
@@ -240,13 +263,7 @@ class World:
 
     def end_copy(self, base: str) -> None:
         """Truncate the file that was copied."""
-        path = self.copying[base]
-        self.go_on_copying(base) if self.at[path].length == 0 else None
         del self.copying[base]
-        self.truncate(base)
-
-    def truncate(self, base: str) -> None:
-        """Cut the file at the path down to nothing."""
         self.rewrite(base, b"")
 
     def rewrite(self, base: str, data: bytes) -> None:

@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 STRIDE_S = 0.02
 """How long a read that must not wait goes on looking for the end of one very long line."""
+CROWD = 8
+GATHERED_BYTES = 64 * 1024
+GATHERED_MAX = 64
+"""From how many growing files on their chunks are handed out together, and how much of them."""
 FIELDS = ("path", "offset", "host")
 
 
 class FileTailing(Input):
-    """Read lines from files, and go on reading as they grow and are rotated.
+    r"""Read lines from files, and go on reading as they grow and are rotated.
 
     A path is a file, a directory (every file under it), or a pattern (`*`, `?`, `[...]`, and `**` for any depth);
     relative ones count from the working directory. Files that appear later are read from their start. Every line is an
@@ -62,7 +66,7 @@ class FileTailing(Input):
 
     - **Encodings**: any of Python's for text; a byte order mark wins. What is no text becomes U+FFFD where it is
       decoded, and is counted; `raw="field"` keeps the bytes of such lines. Other encodings than UTF-8 become UTF-8.
-    - **Events of several lines**: `multiline=r"^\\d{4}-"` names the pattern of their first line, or
+    - **Events of several lines**: `multiline=r"^\d{4}-"` names the pattern of their first line, or
       `multiline={"start": ..., "continue": ..., "end": ..., "timeout": "1s", "max_bytes": "256KiB"}`. Patterns are
       searched in each line. An event that may go on is handed out after the timeout, at a rotation, and when swak
       stops. One that would be larger than `max_bytes` is split there, and counted.
@@ -102,6 +106,8 @@ class FileTailing(Input):
     fields: list[str] = option('Fields to add: any of "path", "offset" (of the first byte), "host".', default=[])
 
     replays: ClassVar[bool] = True
+    wait_s: float = 5.0
+    """Longer than usual, as `interrupt` ends the wait: waking up is most of what an idle input costs."""
     _files: Files | None = None
     _shortfalls: Shortfalls | None = None
     _marks: dict[str, Mark] | None = None
@@ -166,13 +172,13 @@ class FileTailing(Input):
             settled=None if self.settled is None else self._settled_to,
         )
 
-    def read(self) -> Chunk | None:
+    def read(self) -> Chunk | list[Chunk] | None:
         assert self._files is not None, "read comes after open"
         began = time.monotonic()
         while True:
             taken = self._files.next()
             if taken is not None:
-                return self._chunk(taken)
+                return self._chunk(taken) if self._files.growing < CROWD else self._gather(self._files, taken)
             if self._files.over and not self._patient:
                 raise EndOfInput
             passed_s = time.monotonic() - began
@@ -203,6 +209,18 @@ class FileTailing(Input):
         files, self._files = self._files, None
         if files is not None:
             files.close()
+
+    def _gather(self, files: Files, taken: Taken) -> list[Chunk]:
+        """Return little of many files at once: each way through the agent costs more than reading a few lines."""
+        chunks = [self._chunk(taken)]
+        size_bytes = chunks[0].body.size_bytes
+        while size_bytes < GATHERED_BYTES and len(chunks) < GATHERED_MAX:
+            more = files.next()
+            if more is None:
+                break
+            chunks.append(self._chunk(more))
+            size_bytes += chunks[-1].body.size_bytes
+        return chunks
 
     def _chunk(self, taken: Taken) -> Chunk:
         body = taken.body if taken.body is not None else Block(b"", taken.mark.time_ns)
