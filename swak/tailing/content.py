@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from swak.tailing.identity import HEAD_BYTES, TAIL_BYTES, pread
@@ -13,8 +12,6 @@ from swak.tailing.identity import head_hash as hash_of
 from swak.tailing.packing import PACKINGS, RAW_BYTES, Members, UnpackError, module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from swak.tailing.packing import Packing
 
 AHEAD_BYTES = 256 * 1024
@@ -53,12 +50,16 @@ class Content(Protocol):
 class Plain:
     """A file as it is."""
 
-    __slots__ = ("fd", "pread", "size")
+    __slots__ = ("fd",)
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.pread: Callable[[int, int], bytes] = partial(pread, fd)
-        self.size: Callable[[], int] = partial(os.lseek, fd, 0, os.SEEK_END)
+
+    def size(self) -> int:
+        return os.lseek(self.fd, 0, os.SEEK_END)
+
+    def pread(self, size: int, offset: int, /) -> bytes:
+        return pread(self.fd, size, offset)
 
     def reaches(self, offset: int) -> bool:
         return self.size() >= offset

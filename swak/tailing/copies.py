@@ -9,8 +9,10 @@ import msgspec
 from swak.log import get
 from swak.tailing.discovery import Opened, find_copy, find_unseen, holds, originals
 from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.turns import Taken
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Mapping
 
     from swak.tailing.closed import Closed
@@ -31,11 +33,14 @@ class Copies:
         closed: Closed,
         followed: Mapping[str, Generation],
         shortfalls: Shortfalls,
+        told: deque[Generation | Taken],
     ) -> None:
+        """`told` takes positions that are to be kept, though there is nothing to read."""
         self._lineages = lineages
         self._closed = closed
         self._followed = followed
         self._shortfalls = shortfalls
+        self._told = told
 
     def compare(self, opened: Opened) -> Opened | None:
         """Return a file that nobody read as it is to be followed: from its start, or after what was read elsewhere.
@@ -79,7 +84,9 @@ class Copies:
         unread = [copy] if copy is not None else []
         for one in self._met_beside(generation, {*self._followed, *(one.source for one in unread)}):
             if _is_part(one.content, mark):
-                self._closed.add(one.source, mark_at(one.content, mark, one.content.size()))
+                position = mark_at(one.content, as_copy(mark, source), one.content.size())
+                self._closed.add(one.source, position)
+                self._told.append(Taken(None, one.source, position))
                 one.close()
             elif copy is not None and one.status.st_mtime_ns <= copy.status.st_mtime_ns:
                 one.close()
@@ -94,6 +101,8 @@ class Copies:
         """Find copies of files that are not there any more: compressed meanwhile, or moved to another file system."""
         found: list[Opened] = []
         for source, mark in known.items():
+            if self._is_continued(mark, source):
+                continue
             copy = find_copy(path, mark, {*others, *self._followed, *(one.source for one in found)})
             if copy is not None:
                 log.info("reading on in a copy", path=path_text(path), copy=path_text(copy.path), offset=mark.offset)
@@ -117,7 +126,7 @@ class Copies:
                 if mark.offset < follower.begin:
                     follower.resume(as_copy(mark, source))
                 return True
-        return any(one.origin == origin and one.begin <= mark.offset for one in self._closed.marks.values())
+        return any(one.origin == origin and one.begin == mark.offset for one in self._closed.marks.values())
 
     def _met_beside(self, generation: Generation, known: set[str]) -> list[Opened]:
         """Open rotated files beside a truncated one that nobody read."""
@@ -161,6 +170,27 @@ def continued(opened: Opened, mark: Mark, source: str) -> Opened:
 def as_copy(mark: Mark, source: str) -> Mark:
     """Return the position in the file `source` as one in a copy of it."""
     return msgspec.structs.replace(mark, begin=mark.offset, cycle=0, origin=_origin(mark, source))
+
+
+def taken_back(marks: Mapping[str, Mark]) -> dict[str, Mark]:
+    """Return positions of which no copy's is beyond what is settled of the file of which it is one.
+
+    Each source is settled on its own: what is saved may have the position in a copy, and not all that is before it.
+    """
+    found = dict(marks)
+    for source, mark in marks.items():
+        name, _, cycle = mark.origin.rpartition(" ")
+        original = marks.get(name)
+        if original is not None and str(original.cycle) == cycle and original.offset < mark.begin:
+            found[source] = msgspec.structs.replace(
+                as_copy(original, name),
+                path=mark.path,
+                real=mark.real,
+                folder=mark.folder,
+                size_bytes=mark.size_bytes,
+                cycle=mark.cycle + 1,
+            )
+    return found
 
 
 def _origin(mark: Mark, source: str) -> str:

@@ -106,9 +106,8 @@ class Files:
         if now >= self._look_at:
             self._look(now)
         if self._followed.fresh:
-            generation = self._followed.fresh.popleft()
-            mark = generation.handed = generation.follower.mark()
-            return Taken(None, generation.follower.source, mark)
+            fresh = self._followed.fresh.popleft()
+            return fresh if isinstance(fresh, Taken) else Taken(None, fresh.follower.source, fresh.hand())
         taken = self._take(now)
         steps = 0
         while taken is None and not self._followed.fresh and steps < _STEPS_MAX and self._progress(now):
@@ -191,7 +190,7 @@ class Files:
         if self._settled is None or self._pace.finish:
             return True
         mark = self._settled(generation.follower.source)
-        return mark is None or mark.reached == generation.handed.reached
+        return mark is None or mark.reached == generation.handed
 
     def _look(self, now: float, *, skip: bool = False) -> None:
         """Compare what the paths name with what is followed, where names may have changed."""

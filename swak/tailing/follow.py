@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from swak.log import get
-from swak.tailing.content import begins_with, copy_matches
+from swak.tailing.content import Plain, begins_with, copy_matches
 from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 from swak.tailing.shape import Piece
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 log = get("swak.tailing")
 
 
+GLANCE_BYTES = 4096
+"""A file that grows by less is read with one call, which shows its size as well: at 20,000 lines a second in 64 files
+calls are what noticing costs."""
 HEAD_READS = 64
 """In so many reads of a file that grows its head is compared once. The bytes right before the position are always."""
 
@@ -47,6 +50,7 @@ class Follower:
         "_cycle",
         "_ending",
         "_folder",
+        "_glances",
         "_half",
         "_head_hash",
         "_head_len",
@@ -101,6 +105,7 @@ class Follower:
         """Where reading began, in a copy of what was read before."""
         self.origin = ""
         """Of a copy: of which content of which file."""
+        self._glances = isinstance(content, Plain)
         self._shape = shape
         self._now_ns = now_ns
         self._real = real
@@ -208,6 +213,11 @@ class Follower:
 
         At most `block_bytes`, or one line that is longer. OSError leaves everything as it was.
         """
+        if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
+            glance = self.content.pread(TAIL_BYTES + GLANCE_BYTES, self.offset - len(self._tail))
+            fresh = glance[len(self._tail) :]
+            if len(fresh) < GLANCE_BYTES and self._tail and glance.startswith(self._tail):
+                return self._read_fresh(fresh)
         size = self.size()
         looks = self._suspect or size != self._scanned
         taken_back = size < self._scanned or (looks and not self._holds_half())
@@ -233,6 +243,23 @@ class Follower:
         self.behind = before != self._scanned < size  # no step forward: cut off meanwhile, or a file system that lies
         return body
 
+    def _read_fresh(self, fresh: bytes) -> Body | None:
+        """Take what one look at the file's end has shown: all there is after the position."""
+        self._reads += 1
+        self._suspect = self._reads % HEAD_READS == 0
+        size = self.offset + len(fresh)
+        self._size_bytes = size
+        self.behind = False
+        self.grew = bool(fresh)
+        self.drained = not fresh
+        if not fresh:
+            return None
+        codec = self._find_codec(size)
+        body = self._take(codec, self._without_late_end(codec, fresh))
+        self.drained = self._scanned == size
+        self.behind = not self.drained
+        return body
+
     def mark(self) -> Mark:
         """Return the position after what was handed out last."""
         return Mark(
@@ -255,14 +282,16 @@ class Follower:
     def may_have_made(self, copy: Content) -> bool:
         """Tell whether `copy` holds the beginning of what this file holds: it is a copy of it, perhaps in the making.
 
-        So it is, too, while this file is truncated and nobody has seen that yet.
+        So it is, too, of what this file held, while it is truncated or rewritten and nobody has seen that yet.
         """
-        size, mine = copy.size(), self.size()
-        if mine < self.offset or not self._holds():
-            if size < self._head_len:
-                return self._beginning.startswith(copy.pread(min(size, HEAD_SHOWN), 0))
-            return hash(copy.pread(self._head_len, 0)) == self._head_memo
-        return begins_with(self.content, copy)
+        if begins_with(self.content, copy):
+            return True
+        if self.size() >= self.offset and self._holds():
+            return False
+        size = copy.size()
+        if size < self._head_len:
+            return self._beginning.startswith(copy.pread(min(size, HEAD_SHOWN), 0))
+        return hash(copy.pread(self._head_len, 0)) == self._head_memo
 
     def _find_codec(self, size: int) -> Codec:
         """Return the codec, which is certain as soon as the file has the bytes of a byte order mark."""

@@ -13,12 +13,12 @@ import msgspec
 
 from swak.log import get
 from swak.tailing.closed import Closed, Spot
-from swak.tailing.copies import Copies
+from swak.tailing.copies import Copies, taken_back
 from swak.tailing.discovery import Opened, close_all, find_known, open_file, real_place
 from swak.tailing.follow import Follower
 from swak.tailing.identity import Key, Mark, path_text
 from swak.tailing.lineage import Generation, Lineage
-from swak.tailing.turns import Turns
+from swak.tailing.turns import Taken, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,16 +57,17 @@ class Followed:
         self.lineages: dict[str, Lineage] = {}
         self.moving: dict[Lineage, None] = {}
         """Lineages in which something may be due without any growth."""
-        self.closed = Closed(marks)
+        self.closed = Closed(taken_back(marks))
         self.open: dict[Key, Generation] = {}
         self.sources: dict[str, Generation] = {}
         self.names: dict[str, Key] = {}
         """What each path names."""
-        self.fresh: deque[Generation] = deque()
-        """Files whose beginning is told before anything is read from them. So they are found again after a rotation
-        and a crash even when nothing of them was settled, and nothing is skipped that came after the first start."""
+        self.fresh: deque[Generation | Taken] = deque()
+        """Files whose beginning is told before anything is read from them, and positions to be told as they are. So
+        they are found again after a rotation and a crash even when nothing of them was settled, and nothing is skipped
+        that came after the first start."""
         self.shortfalls = shape.shortfalls
-        self.copies = Copies(self.lineages, self.closed, self.sources, shape.shortfalls)
+        self.copies = Copies(self.lineages, self.closed, self.sources, shape.shortfalls, self.fresh)
         event_s = shape.multiline.timeout_s if shape.multiline is not None else None
         self.turns = Turns(clock, growth, event_s=event_s, reopen=self.reopen)
         self._named: Counter[Key] = Counter()
@@ -204,7 +205,7 @@ class Followed:
             spot = Spot.of(generation.lineage.path, status)
             if self._has_more(generation):
                 spot = spot._replace(size_bytes=-1)  # what was added just now is found by a sweep
-        mark = msgspec.structs.replace(follower.mark(), time_ns=generation.handed.time_ns)
+        mark = msgspec.structs.replace(follower.mark(), time_ns=generation.handed_ns or follower.mark().time_ns)
         self.closed.add(follower.source, mark, spot, deleted=status.st_nlink == 0)
         self._drop(generation)
 

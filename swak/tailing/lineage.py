@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swak.tailing.follow import Follower
-    from swak.tailing.identity import Key
+    from swak.tailing.identity import Key, Mark
 
 LATE_MAX = 8
 """Old generations of one path that are kept for their full time; in a storm of rotations the oldest go earlier."""
@@ -42,6 +41,7 @@ class Generation:
         "follower",
         "fruitless",
         "handed",
+        "handed_ns",
         "hot",
         "key",
         "lineage",
@@ -68,8 +68,9 @@ class Generation:
         """When the path was first seen to name another file, or an earlier time by which it did."""
         self.turn_at = changed_at
         """When it came to be the one that is read."""
-        self.handed = follower.mark()
-        """The position that was handed out last."""
+        self.handed = 0, 0
+        """What makes the position that was handed out last: cycle and offset."""
+        self.handed_ns = 0
         self.named = True
         """Whether a path of the input names this file now."""
         self.copied = False
@@ -116,6 +117,12 @@ class Generation:
         self.stood_at = stands
         return still
 
+    def hand(self) -> Mark:
+        """Return the position up to which things were handed out, and keep in mind that it was told."""
+        mark = self.follower.mark()
+        self.handed, self.handed_ns = mark.reached, mark.time_ns
+        return mark
+
     def unlinked(self) -> bool:
         """Tell whether the file has no name anywhere."""
         try:
@@ -140,10 +147,12 @@ class Lineage:
     path, and it was quiet for a while; it then is `late`: what is still added to it comes late, but is not lost.
     """
 
+    __slots__ = ("at_end", "globbed", "late", "missed_at", "path", "retry_at", "since_ns", "trouble", "waiting")
+
     def __init__(self, path: str, *, globbed: bool) -> None:
         self.path = path
         self.globbed = globbed
-        self.waiting: deque[Generation] = deque()
+        self.waiting: list[Generation] = []
         self.late: list[Generation] = []
         self.since_ns: int | None = None
         """When the path was last known to name the newest generation, by the clock of the file system."""
@@ -202,7 +211,7 @@ class Lineage:
         """
         steps = Steps([], [])
         while len(self.waiting) > 1 and self._had_its_turn(self.waiting[0], now, pace, steps):
-            self.late.append(self.waiting.popleft())
+            self.late.append(self.waiting.pop(0))
             self.waiting[0].turn_at = now
             steps.stirred.append(self.waiting[0])
         alone = self.waiting[0] if len(self.waiting) == 1 else None

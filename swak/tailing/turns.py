@@ -28,6 +28,9 @@ IDLE_TICKS = 2
 POLL_S = 0.04
 POLL_FILE_S = 0.0001
 """Where no notice is to be had, sizes are compared that often, or less often with more than 400 files."""
+CROWD = 8
+"""From so many growing files on each is read once in a tick, as long as that takes all it has: when lines come to some
+of them all the time, reading without a pause would find one line at a time."""
 SWEEPS = 12
 """In so many sweeps the content of each armed file is compared: a file rewritten to the same size gives a notice, and
 that a notice is lost is rare."""
@@ -70,6 +73,8 @@ class Turns:
         self._held: dict[Generation, float] = {}
         """Files with an event that may go on, and when it ends if no more comes. The first one is due first."""
         self._sweeps = 0
+        self._due = 0
+        """How many of many growing files may still be read in this tick."""
         self._cut_off: list[Generation] = []
         self._begun: list[Generation] = []
         self._idle_ticks = 0
@@ -83,7 +88,8 @@ class Turns:
             generation.hot = True
             self._armed.pop(generation, None)
             self._polled.pop(generation, None)
-            self._hot.append(generation)
+            self._hot.appendleft(generation)
+            self._due += 1
 
     def forget(self, generation: Generation) -> None:
         """Look at a file no more; its descriptor may be closed after this."""
@@ -135,6 +141,7 @@ class Turns:
             self._tick_at = now + TICK_S
             self._idle_ticks += 1
             self._cool()
+            self._due = len(self._hot)
         if now >= self._poll_at:
             self._poll_at = now + max(POLL_S, POLL_FILE_S * len(self._polled))
             self._stir_changed(self._polled)
@@ -172,8 +179,9 @@ class Turns:
         """Read one block from the next hot file that has whole lines, or return None when none has."""
         self.busy = False
         for _ in range(len(self._hot)):
-            if not self._hot:
-                break  # the last one failed
+            if not self._hot or (len(self._hot) >= CROWD and self._due <= 0):
+                break  # the last one failed, or all had their turn in this tick
+            self._due -= 1
             generation = self._hot[0]
             self._hot.rotate(-1)
             taken = self._read(generation, now)
@@ -237,10 +245,10 @@ class Turns:
         if self._event_s is not None and follower.holds_lines and generation not in self._held:
             self._held[generation] = now + self._event_s
         self.busy |= follower.behind
+        self._due += follower.behind
         if body is None:
             return None
-        mark = generation.handed = follower.mark()
-        return Taken(body, follower.source, mark)
+        return Taken(body, follower.source, generation.hand())
 
     def _note_failure(self, generation: Generation, error: OSError, now: float) -> None:
         if generation.trouble != str(error):

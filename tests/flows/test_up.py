@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -276,7 +277,7 @@ def test_positions_that_cannot_be_written_hold_nothing_up_and_cost_repeats_at_mo
 
 def fill_up(ballast: Path) -> None:
     """Write until no byte more fits."""
-    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4_096))
 

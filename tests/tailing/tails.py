@@ -90,22 +90,29 @@ class Tail:
                 if due_at is None or due_at > self.clock.monotonic():
                     break
                 continue
-            for one in chunk if isinstance(chunk, list) else [chunk]:
-                self._take(one)
+            self._take(chunk)
         return self.text[begin:]
+
+    def read_once(self) -> bool:
+        """Take what one read gives; return whether that was anything."""
+        chunk = self.plugin.read()
+        if chunk is not None:
+            self._take(chunk)
+        return chunk is not None
 
     def rest(self) -> None:
         """Take what was held back, as a run does when it stops."""
         while (chunk := self.plugin.rest()) is not None:
             self._take(chunk)
 
-    def _take(self, chunk: Chunk) -> None:
-        self.steps.append({**self.positions, chunk.source: chunk.position})
-        if chunk.body.count:
-            self.bodies.append((chunk.source, chunk.body))
-        if isinstance(chunk.body, Block) and chunk.body.data:
-            assert chunk.body.data.endswith(b"\n")
-            self.handed.append((chunk.source, chunk.body.data))
+    def _take(self, read: Chunk | list[Chunk]) -> None:
+        for chunk in read if isinstance(read, list) else [read]:
+            self.steps.append({**self.positions, chunk.source: chunk.position})
+            if chunk.body.count:
+                self.bodies.append((chunk.source, chunk.body))
+            if isinstance(chunk.body, Block) and chunk.body.data:
+                assert chunk.body.data.endswith(b"\n")
+                self.handed.append((chunk.source, chunk.body.data))
 
     def pass_time(self, seconds: float) -> bytes:
         """Move the clock in steps as a run would, reading all the while; return the bytes that came."""

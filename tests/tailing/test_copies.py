@@ -165,15 +165,12 @@ def test_a_backlog_of_many_blocks_comes_from_the_copy(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     append(path, lines(0, 200_000))
     with Tail(path) as tail:
-        for _ in range(4):
-            tail.plugin.read()
+        while len(tail.handed) < 3:
+            assert tail.read_once()
         copytruncate(path, "gz")
         append(path, b"new\n")
-        begun = sum(len(data) for _, data in tail.handed)
         tail.pass_time(3)
-        assert begun == 0
-        assert (lines(0, 200_000) + b"new\n").endswith(tail.text)
-        assert len(tail.text) >= len(lines(0, 200_000)) - 4 * 256 * 1024
+        assert tail.text == lines(0, 200_000) + b"new\n"
 
 
 @packed
@@ -215,11 +212,8 @@ def test_what_was_read_on_in_a_copy_goes_on_there_after_a_restart(tmp_path: Path
     text = b""
     for _ in range(40):
         with Tail(path, positions) as again:
-            while not again.handed:
-                chunk = again.plugin.read()
-                if chunk is None:
-                    break
-                again._take(chunk)
+            while not again.handed and again.read_once():
+                continue
             text, positions = text + again.text, again.positions
             rotated = path.with_name("a.log.1")
             if rotated.exists():
@@ -409,8 +403,8 @@ def test_a_file_that_was_compressed_while_stopped_goes_on_where_it_was_left(tmp_
     path = tmp_path / "a.log"
     append(path, lines(0, 50_000))
     with Tail(path) as tail:
-        tail.plugin.read()
-        tail._take(tail.plugin.read())
+        while not tail.handed:
+            assert tail.read_once()
         first, positions = tail.text, tail.positions
     assert 0 < len(first) < len(lines(0, 50_000))
     append(path, lines(50_000, 50_010))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from swak.plugins.inputs import file_tailing
+from swak.tailing.content import Plain
 from tests.tailing.tails import Tail, append, count_of_descriptors, no_permission, open_files, rotate, told
 
 if TYPE_CHECKING:
@@ -326,17 +327,24 @@ def test_a_descriptor_that_fails_is_told_once_and_the_file_is_opened_again(
     assert len([line for line in told(caplog) if "cannot be read" in line]) == 1
 
 
-def test_a_stale_handle_is_opened_again_at_the_same_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Stale(Plain):
+    """A file of a server that came back and knows it no more."""
+
+    def size(self) -> int:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    def pread(self, size: int, offset: int, /) -> bytes:
+        del size, offset
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+
+def test_a_stale_handle_is_opened_again_at_the_same_place(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     append(path, b"one\ntwo")
     with Tail(path) as tail:
         tail.read()
-        content: Any = generations(tail)[str(path)].follower.content
-
-        def fails(*_: int) -> bytes:
-            raise OSError(errno.ESTALE, "Stale file handle")
-
-        content.size = fails
+        follower = generations(tail)[str(path)].follower
+        content = follower.content = Stale(follower.fd)
         append(path, b"\nthree\n")
         assert tail.pass_time(2) == b"two\nthree\n"
         assert generations(tail)[str(path)].follower.content is not content

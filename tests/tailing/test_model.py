@@ -305,7 +305,7 @@ class Machine(RuleBasedStateMachine):
         found = []
         for one in self.world.files():
             end = one.stream.whole(one.length)
-            if not one.stream.unmet and one.stream.unread(0, end):
+            if one.stream.unread(0, end):
                 left = [at for at in range(end) if one.stream.unread(at, at + 1)]
                 found.append(f"{one.path}: {bytes(one.stream.content[left[0] : left[-1] + 1])!r}")
         return found

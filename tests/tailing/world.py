@@ -23,7 +23,6 @@ class Stream:
 
     def __init__(self, base: str) -> None:
         self.base = base
-        self.unmet = False
         self.content = bytearray()
         self.handed = bytearray()
         """For each byte whether it was handed out, and need not be handed out again."""
@@ -58,6 +57,8 @@ class File:
         self.partial = False
         """Whether it is being compressed: the reader may have all of it, and need not have any of it."""
         self.is_copy = False
+        self.in_sight = True
+        """Whether a reader that does not know it can tell that it came and went."""
         self.was_moved = False
         """Whether its path may have named another file at some time."""
 
@@ -117,7 +118,12 @@ class World:
         folder, name = os.path.split(one.path)
         if folder != self.folder or "parked" in name:
             return self.knows(one.source)
-        return True
+        return self.knows(one.source) or (one.in_sight and not self._waits_for_a_beginning(one))
+
+    def _waits_for_a_beginning(self, one: File) -> bool:
+        """Tell whether nothing says yet that a file came and went: the one that took its place has no line."""
+        current = self.current(one.stream.base)
+        return current is not None and current is not one and not current.stream.whole(current.length)
 
     def extent(self, stream: Stream, but: File | None = None) -> int:
         """Return how many bytes of a stream are left, `but` those in one file."""
@@ -313,6 +319,8 @@ class World:
         if path in self.at and path is not None and self.current(base) is None:
             del self.away[base]
             self._move(path, self.path(base))
+            for one in self.of_source.values():  # nothing shows that others had the path meanwhile
+                one.in_sight &= one.stream.base != base or self.knows(one.source)
 
     def rename_folder(self) -> None:
         """Rename the directory, and put a new one in its place."""

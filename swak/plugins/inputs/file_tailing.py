@@ -20,6 +20,7 @@ from swak.tailing.multiline import parse_multiline
 from swak.tailing.shape import Limits, Shape
 from swak.tailing.shortfalls import Shortfalls
 from swak.tailing.tree import Tree
+from swak.tailing.turns import CROWD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
 
 STRIDE_S = 0.02
 """How long a read that must not wait goes on looking for the end of one very long line."""
-CROWD = 8
 GATHERED_BYTES = 64 * 1024
 GATHERED_MAX = 64
-"""From how many growing files on their chunks are handed out together, and how much of them."""
+"""How much of a crowd of growing files is handed out together."""
 FIELDS = ("path", "offset", "host")
 
 

@@ -269,7 +269,7 @@ def test_a_check_tells_all_that_is_wrong_with_the_options_and_how_to_mend_it() -
     assert result.exit_code == 78
     problems = result.stderr.replace("\n", " ")
     assert "there is no encoding 'utf-9'; did you mean" in problems
-    assert "option \"multiline\": unknown key 'strat'; did you mean \"start\"?" in problems
+    assert 'option "multiline": unknown key \'strat\'; did you mean "start"?' in problems
     assert 'there is no field "ofset" to add; did you mean "offset"?' in problems
 
 
