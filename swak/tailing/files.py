@@ -5,22 +5,21 @@ from __future__ import annotations
 # ruff: noqa: PTH116 - a Path changes spellings, and costs ten times as much
 import os
 import time
-from collections import ChainMap, defaultdict
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from swak.log import get
-from swak.tailing.closed import Spot
-from swak.tailing.discovery import Opened, find_known, find_unseen
 from swak.tailing.followed import Followed, FullError
 from swak.tailing.identity import Mark, key_of, path_from, path_text
 from swak.tailing.lineage import Generation, Lineage, Pace
-from swak.tailing.listing import Listings
-from swak.tailing.turns import RETRY_S, Taken
+from swak.tailing.restoring import restore
+from swak.tailing.turns import CROWD, RETRY_S, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from swak.clock import Clock
+    from swak.tailing.discovery import Opened
     from swak.tailing.growth import Growth
     from swak.tailing.shape import Shape
     from swak.tailing.tree import Tree
@@ -33,6 +32,9 @@ SWEEP_S = 5.0
 although nothing was noticed: notices get lost when queues overflow and on odd file systems."""
 LOOK_SHARE = 200
 """A look that takes long is repeated less often: it costs at most one part in so many of the time."""
+GATHERED_BYTES = 64 * 1024
+GATHERED_MAX = 64
+"""How much of a crowd of growing files is handed out together."""
 _STEPS_MAX = 64
 _WATCHES_MAX = 3
 
@@ -83,16 +85,13 @@ class Files:
         self._noticed = False
         """Whether all of them are."""
         try:
-            self._restore(clock.monotonic())
+            for path, trouble in restore(self._followed, tree.plain, pace, clock).items():
+                self._note(self._lineages[path], trouble)
+                self._again[path] = None
             self._look(clock.monotonic(), skip=from_end)
         except BaseException:
             self.close()
             raise
-
-    @property
-    def growing(self) -> int:
-        """How many files are read in turns now."""
-        return self._turns.hot_count
 
     def next(self) -> Taken | None:
         """Return the next events of a file whose turn it is, or None when there are none now. Never waits."""
@@ -116,6 +115,18 @@ class Files:
         self.busy = taken is None and (bool(self._followed.fresh) or self._turns.busy or steps == _STEPS_MAX)
         self.over = taken is None and not self.busy and not self._crowded
         return taken
+
+    def more(self, taken: Taken) -> list[Taken]:
+        """Return what was taken, and more of other files if many are growing: each way costs more than a read."""
+        few = [taken]
+        size_bytes = taken.size_bytes
+        while self._turns.hot_count >= CROWD and size_bytes < GATHERED_BYTES and len(few) < GATHERED_MAX:
+            another = self.next()
+            if another is None:
+                break
+            few.append(another)
+            size_bytes += another.size_bytes
+        return few
 
     def rest(self) -> Taken | None:
         """Hand out what waits for more lines, when reading ends here."""
@@ -148,7 +159,7 @@ class Files:
         for generation in self._turns.cut_off():
             self._followed.begin_anew(generation, now)
         for generation in self._turns.begun():
-            self._followed.put_before(generation, self._unseen(generation.lineage), now)
+            self._followed.put_before(generation, self._followed.unseen(generation.lineage), now)
         return taken
 
     def _progress(self, now: float) -> bool:
@@ -236,7 +247,7 @@ class Files:
             lineage.missed_at = None
         except (FileNotFoundError, NotADirectoryError):
             self._followed.set_name(path, None)
-            self._followed.follow_all(lineage, self._unseen(lineage), None, now)  # one may have come and gone
+            self._followed.follow_all(lineage, self._followed.unseen(lineage), None, now)  # one may have come and gone
             if lineage.last is None and not lineage.globbed:
                 self._note(lineage, "the file is not there")
             lineage.missed_at = now if lineage.missed_at is None else lineage.missed_at
@@ -267,24 +278,11 @@ class Files:
                     newest.close()
                     return
                 newest = kept
-            unseen = self._unseen(lineage, newest.source)
+            unseen = self._followed.unseen(lineage, newest.source)
         except BaseException:
             newest.close()
             raise
         self._followed.follow_all(lineage, [*unseen, newest], newest.key, now)
-
-    def _unseen(self, lineage: Lineage, newest: str = "") -> list[Opened]:
-        """Open the rotated generations that nobody read; only told when they cannot be looked for."""
-        since_ns = lineage.successors_since_ns()
-        if since_ns is None:
-            return []
-        try:
-            found = find_unseen(lineage.path, self._closed.marks, {*self._followed.sources, newest}, since_ns)
-        except OSError as error:
-            bound = log.bind(path=path_text(lineage.path))
-            bound.warning("cannot look for rotated files; one that came and went is not read", error=str(error))
-            return []
-        return self._followed.copies.without_copies(found)
 
     def _note(self, lineage: Lineage, trouble: str) -> None:
         """Tell once for each change of state why a path cannot be followed."""
@@ -340,48 +338,3 @@ class Files:
             self._turns.forget(generation)  # whatever is wrong with its place there
             self._followed.reopen(generation)
             self._turns.stir(generation)
-
-    def _restore(self, now: float) -> None:
-        """Find the files of the positions, wherever they were renamed to, and read on where they were left."""
-        listings = Listings()
-        by_path: defaultdict[str, dict[str, Mark]] = defaultdict(dict)
-        for source, mark in self._closed.marks.items():
-            by_path[path_from(mark.path)][source] = mark
-        for path, known in by_path.items():
-            lineage = self._lineages[path] = Lineage(path, globbed=path not in self._tree.plain)
-            lineage.since_ns = max(mark.time_ns for mark in known.values()) or None
-            try:
-                found, missing = find_known(path, known, listings)
-            except OSError as error:
-                self._note(lineage, str(error))
-                self._again[path] = None
-                found, missing = [], set(known)
-            copies = self._followed.copies.of_missing(
-                path, {source: known[source] for source in missing}, {one.source for one in found}
-            )
-            self._restore_lineage(lineage, found + copies, now)
-
-    def _restore_lineage(self, lineage: Lineage, found: list[Opened], now: float) -> None:
-        """Follow, oldest first, what has unread bytes or may still get some, then what nobody read, then the newest."""
-        try:
-            current = key_of(os.stat(lineage.path))
-        except OSError:  # not there, or not to be reached: told when the path is looked at
-            current = None
-        found.sort(key=lambda one: (one.key == current, one.status.st_mtime_ns, one.mark.time_ns if one.mark else 0))
-        young_ns = self._clock.time_ns() - int(self._pace.keep_s * 1_000_000_000)
-        unread: list[Opened] = []
-        for one in found:
-            assert one.mark is not None
-            due = one.key == current or not one.is_read or one.touched_ns > young_ns
-            if due and one.key not in self._followed.open and not self._followed.full:
-                unread.append(one)
-                continue
-            if one.is_read:
-                self._closed.add(one.source, one.mark, Spot.of(one.path, one.status))
-            one.close()
-        if found:
-            changed_ns = max(one.status.st_mtime_ns for one in found)
-            lineage.since_ns = min(lineage.since_ns or changed_ns, changed_ns)
-        self._followed.follow_all(lineage, unread, current, now)
-        if current is None:
-            self._followed.follow_all(lineage, self._unseen(lineage), current, now)

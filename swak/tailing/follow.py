@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from swak.log import get
 from swak.tailing.content import Plain, begins_with, copy_matches
-from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.fingerprint import Fingerprint
+from swak.tailing.identity import TAIL_BYTES, Mark, path_text
 from swak.tailing.shape import Piece
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class Truncated(NamedTuple):
     """How large it had been seen to be."""
 
 
+_STATE = """
+    _codec _cycle _ending _fingerprint _folder _glances _half _held _now_ns _owes_line_end _reads _real _scanned _shape
+    _size_bytes _suspect begin behind content drained grew offset origin path source truncated
+"""
+"""What a Follower has, as slots: there may be thousands of them."""
+
+
 class Follower:
     """Reads one file generation, whatever becomes of its name.
 
@@ -44,38 +52,7 @@ class Follower:
     line, or no whole event of several lines, is not kept in memory: it is read again when its end is there.
     """
 
-    __slots__ = (
-        "_beginning",
-        "_codec",
-        "_cycle",
-        "_ending",
-        "_folder",
-        "_glances",
-        "_half",
-        "_head_hash",
-        "_head_len",
-        "_head_memo",
-        "_held",
-        "_now_ns",
-        "_owes_line_end",
-        "_reads",
-        "_real",
-        "_scanned",
-        "_shape",
-        "_size_bytes",
-        "_suspect",
-        "_tail",
-        "begin",
-        "behind",
-        "content",
-        "drained",
-        "grew",
-        "offset",
-        "origin",
-        "path",
-        "source",
-        "truncated",
-    )
+    __slots__ = _STATE.split()
 
     def __init__(
         self,
@@ -118,12 +95,7 @@ class Follower:
         self._held = 0
         """Bytes of whole lines after `offset` whose event may go on."""
         self._size_bytes = 0
-        self._head_len = 0
-        self._head_memo = 0
-        """Python's hash of the head: quicker than the one that outlives the process, and a thousand bytes shorter."""
-        self._head_hash = ""
-        self._beginning = b""
-        self._tail = b""
+        self._fingerprint = Fingerprint()
         self._cycle = 0
         self._reads = 0
         self._suspect = True
@@ -162,8 +134,7 @@ class Follower:
         if not copy_matches(self.content, mark.head_len, mark.head_hash, mark.tail_len, mark.tail_hash, mark.offset):
             self._begin_anew(mark)
             return
-        self._note_head(self.content.pread(mark.head_len, 0))
-        self._tail = self.content.pread(mark.tail_len, mark.offset - mark.tail_len)
+        self._fingerprint.take_up(self.content, mark)
         self._size_bytes = max(self.size(), mark.size_bytes)
         self._owes_line_end = self._line_is_open(mark.offset)
 
@@ -214,14 +185,19 @@ class Follower:
         At most `block_bytes`, or one line that is longer. OSError leaves everything as it was.
         """
         if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
-            glance = self.content.pread(TAIL_BYTES + GLANCE_BYTES, self.offset - len(self._tail))
-            fresh = glance[len(self._tail) :]
-            if len(fresh) < GLANCE_BYTES and self._tail and glance.startswith(self._tail):
+            tail = self._fingerprint.tail
+            glance = self.content.pread(len(tail) + GLANCE_BYTES, self.offset - len(tail))
+            fresh = glance[len(tail) :]
+            if len(fresh) < GLANCE_BYTES and tail and glance.startswith(tail):
                 return self._read_fresh(fresh)
         size = self.size()
         looks = self._suspect or size != self._scanned
         taken_back = size < self._scanned or (looks and not self._holds_half())
-        if size < self.offset or (taken_back and not self._head_len) or (looks and not self._holds(self._suspect)):
+        if (
+            size < self.offset
+            or (taken_back and not self._fingerprint.head_len)
+            or (looks and not self._holds(head=self._suspect))
+        ):
             self._begin_anew(self.mark())
             self.behind, self.drained, self.grew = size > 0, size == 0, True
             return None
@@ -265,16 +241,16 @@ class Follower:
         return Mark(
             self.offset,
             path_text(self.path),
-            self._head_len,
-            self._head_hash,
+            self._fingerprint.head_len,
+            self._fingerprint.head_hash,
             self._now_ns(),
             self._cycle,
-            len(self._tail),
-            head_hash(self._tail) if self._tail else "",
+            len(self._fingerprint.tail),
+            self._fingerprint.tail_hash,
             self._size_bytes,
             self._real,
             self._folder,
-            self._beginning.hex(),
+            self._fingerprint.beginning.hex(),
             self.begin,
             self.origin,
         )
@@ -288,10 +264,7 @@ class Follower:
             return True
         if self.size() >= self.offset and self._holds():
             return False
-        size = copy.size()
-        if size < self._head_len:
-            return self._beginning.startswith(copy.pread(min(size, HEAD_SHOWN), 0))
-        return hash(copy.pread(self._head_len, 0)) == self._head_memo
+        return self._fingerprint.is_begun_by(copy)
 
     def _find_codec(self, size: int) -> Codec:
         """Return the codec, which is certain as soon as the file has the bytes of a byte order mark."""
@@ -398,42 +371,26 @@ class Follower:
 
         `passed`: the bytes from the position so far up to `offset`, where they are at hand.
         """
-        tail_len = min(TAIL_BYTES, offset)
-        tail = passed[-TAIL_BYTES:] if len(passed) >= TAIL_BYTES else (self._tail + passed)[-TAIL_BYTES:]
-        if len(tail) < tail_len or not passed:
-            tail = self.content.pread(tail_len, offset - tail_len)
-        if self._head_len < HEAD_BYTES:
-            head = self.content.pread(min(HEAD_BYTES, offset), 0)
-            if self._is_head(head[: self._head_len]):  # if not, the next read finds out and begins anew
-                self._note_head(head)
-        self._tail = tail
-        self.content.hold(offset - tail_len, tail_len + self._shape.limits.line_bytes)
+        self._fingerprint.move(self.content, offset, passed)
+        near = min(TAIL_BYTES, offset)
+        self.content.hold(offset - near, near + self._shape.limits.line_bytes)
         self.offset = self._scanned = offset
         self._held = 0
 
-    def _holds(self, head: bool = True) -> bool:
-        """Tell whether the file still has the bytes right before the position that were read, and the `head`, too."""
-        if head and not self._is_head(self.content.pread(self._head_len, 0)):
-            return False
-        return not self._tail or self.content.pread(len(self._tail), self.offset - len(self._tail)) == self._tail
+    def _holds(self, *, head: bool = True) -> bool:
+        """Tell whether the file still has what was read."""
+        return self._fingerprint.fits(self.content, self.offset, head=head)
 
     def _holds_half(self) -> bool:
         """Tell whether the file still has what was looked through and not handed out."""
         length = min(len(self._half), self.half_bytes)
         return not length or self.content.pread(length, self._scanned - length) == self._half[-length:]
 
-    def _is_head(self, head: bytes) -> bool:
-        return len(head) == self._head_len and (not head or hash(head) == self._head_memo)
-
-    def _note_head(self, head: bytes) -> None:
-        self._head_len, self._head_memo, self._beginning = len(head), hash(head), head[:HEAD_SHOWN]
-        self._head_hash = head_hash(head) if head else ""
-
     def _begin_anew(self, mark: Mark) -> None:
         """Go on with the file's start. Before anything of it is read, whoever asks for it learns what was there."""
         self.truncated = Truncated(mark, max(self._size_bytes, self._scanned))
         self._cycle += 1
         self.offset = self._scanned = self._held = self._size_bytes = 0
-        self._head_len, self._head_hash, self._beginning, self._tail = 0, "", b"", b""
+        self._fingerprint = Fingerprint()
         self._codec = None
         self._ending, self._owes_line_end = "", False

@@ -14,7 +14,7 @@ import msgspec
 from swak.log import get
 from swak.tailing.closed import Closed, Spot
 from swak.tailing.copies import Copies, taken_back
-from swak.tailing.discovery import Opened, close_all, find_known, open_file, real_place
+from swak.tailing.discovery import Opened, close_all, find_known, find_unseen, open_file, real_place
 from swak.tailing.follow import Follower
 from swak.tailing.identity import Key, Mark, path_text
 from swak.tailing.lineage import Generation, Lineage
@@ -103,6 +103,19 @@ class Followed:
                 raise
         self._make_room()
         return open_file(path, known)
+
+    def unseen(self, lineage: Lineage, newest: str = "") -> list[Opened]:
+        """Open the rotated generations that nobody read; only told when they cannot be looked for."""
+        since_ns = lineage.successors_since_ns()
+        if since_ns is None:
+            return []
+        try:
+            found = find_unseen(lineage.path, self.closed.marks, {*self.sources, newest}, since_ns)
+        except OSError as error:
+            bound = log.bind(path=path_text(lineage.path))
+            bound.warning("cannot look for rotated files; one that came and went is not read", error=str(error))
+            return []
+        return self.copies.without_copies(found)
 
     def follow_all(self, lineage: Lineage, opened: list[Opened], current: Key | None, now: float) -> None:
         """Follow files, oldest first; all but `current` have lost the path before."""

@@ -45,6 +45,11 @@ class Taken(NamedTuple):
     source: str
     mark: Mark
 
+    @property
+    def size_bytes(self) -> int:
+        """Resident size of the events."""
+        return 0 if self.body is None else self.body.size_bytes
+
 
 class Turns:
     """The files that may be read, in three states: hot (looked at in each tick), armed (a notice makes them hot), and
@@ -88,7 +93,7 @@ class Turns:
             generation.hot = True
             self._armed.pop(generation, None)
             self._polled.pop(generation, None)
-            self._hot.appendleft(generation)
+            self._hot.insert(max(0, self._due), generation)
             self._due += 1
 
     def forget(self, generation: Generation) -> None:

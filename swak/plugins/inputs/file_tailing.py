@@ -20,7 +20,6 @@ from swak.tailing.multiline import parse_multiline
 from swak.tailing.shape import Limits, Shape
 from swak.tailing.shortfalls import Shortfalls
 from swak.tailing.tree import Tree
-from swak.tailing.turns import CROWD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 STRIDE_S = 0.02
 """How long a read that must not wait goes on looking for the end of one very long line."""
-GATHERED_BYTES = 64 * 1024
-GATHERED_MAX = 64
-"""How much of a crowd of growing files is handed out together."""
 FIELDS = ("path", "offset", "host")
 
 
@@ -178,7 +174,8 @@ class FileTailing(Input):
         while True:
             taken = self._files.next()
             if taken is not None:
-                return self._chunk(taken) if self._files.growing < CROWD else self._gather(self._files, taken)
+                chunks = [self._chunk(one) for one in self._files.more(taken)]
+                return chunks if len(chunks) > 1 else chunks[0]
             if self._files.over and not self._patient:
                 raise EndOfInput
             passed_s = time.monotonic() - began
@@ -209,18 +206,6 @@ class FileTailing(Input):
         files, self._files = self._files, None
         if files is not None:
             files.close()
-
-    def _gather(self, files: Files, taken: Taken) -> list[Chunk]:
-        """Return little of many files at once: each way through the agent costs more than reading a few lines."""
-        chunks = [self._chunk(taken)]
-        size_bytes = chunks[0].body.size_bytes
-        while size_bytes < GATHERED_BYTES and len(chunks) < GATHERED_MAX:
-            more = files.next()
-            if more is None:
-                break
-            chunks.append(self._chunk(more))
-            size_bytes += chunks[-1].body.size_bytes
-        return chunks
 
     def _chunk(self, taken: Taken) -> Chunk:
         body = taken.body if taken.body is not None else Block(b"", taken.mark.time_ns)
