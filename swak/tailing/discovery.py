@@ -22,6 +22,8 @@ log = get("swak.tailing")
 _ROTATED = re.compile(r"[.-](\d[\w.:-]*|old|bak|prev|orig|save)", re.ASCII)
 """What a rotated file has after its path: a number or date ("-20240131", ".1", ".2024-01-31") or such a word."""
 _DIGITS = re.compile(r"\d+")
+_DATE_DIGITS = 6
+"""A number of so many digits is a date: the later, the younger. Of smaller ones ".2" is older than ".1"."""
 _SCANS_MAX = 3
 _SIBLINGS_MAX = 10_000
 """Directories beside a missing one that are looked at, in case that it was renamed."""
@@ -243,7 +245,7 @@ def find_unseen(path: str, known: Mapping[str, Mark], followed: Collection[str],
     except BaseException:
         close_all(unseen.values())
         raise
-    return sorted(unseen.values(), key=lambda one: one.status.st_mtime_ns)
+    return sorted(unseen.values(), key=_age)
 
 
 def _add_unseen(
@@ -279,6 +281,13 @@ def _add_unseen(
             opened.close()
         else:
             unseen[opened.source] = opened
+
+
+def _age(opened: Opened) -> tuple[int, int, str]:
+    """Order from the oldest on: by the last write, and within one tick of the clock by number or date in the name."""
+    name = opened.path[: len(opened.path) - len(suffix_of(opened.path))]
+    number = name.rpartition(".")[2]
+    return opened.status.st_mtime_ns, -int(number) if number.isdecimal() and len(number) < _DATE_DIGITS else 0, name
 
 
 def _drop_copies(unseen: dict[str, Opened], path: str) -> None:

@@ -200,8 +200,10 @@ class Files:
         """Tell whether everything that was handed out of the file is safe."""
         if self._settled is None or self._pace.finish:
             return True
+        if not generation.handed_ns:
+            return True  # nothing was handed out
         mark = self._settled(generation.follower.source)
-        return mark is None or mark.reached == generation.handed
+        return mark is not None and mark.reached == generation.handed
 
     def _look(self, now: float, *, skip: bool = False) -> None:
         """Compare what the paths name with what is followed, where names may have changed."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from swak.event import Batch, Block
+from swak.event import Batch, Block, Chunk
 from swak.testing import promise
 from tests.tailing.tails import Tail, append, count_of_descriptors, open_files, rotate, told
 
@@ -331,7 +331,7 @@ def fill(path: Path, tail: Tail) -> tuple[int, int]:
     while True:
         tail.clock.advance(0.25)
         chunk = tail.plugin.read()
-        if chunk is not None and isinstance(chunk.body, Block) and chunk.body.data:
+        if isinstance(chunk, Chunk) and isinstance(chunk.body, Block) and chunk.body.data:
             offset: int = chunk.position["offset"]
             return path.stat().st_size, offset
 
@@ -462,8 +462,6 @@ def test_the_bytes_of_a_line_with_a_bad_character_are_kept_on_request(path: Path
 
 def records_of(path: Path, **options: Any) -> list[dict[str, Any]]:
     """Return the records of a file, in their order."""
-    records: list[dict[str, Any]] = []
     with Tail(path, **options) as tail:
-        while (chunk := tail.plugin.read()) is not None:
-            records += [event.record for event in Batch(chunk.body, "t", promise()).events()]
-    return records
+        tail.read()
+        return [event.record for _, body in tail.bodies for event in Batch(body, "t", promise()).events()]

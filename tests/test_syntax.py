@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from swak.errors import ConfigError, Problem
-from swak.topology.syntax import Respelled, parse
+from swak.syntax import Respelled, parse
 
 SEED = """\
 task(
