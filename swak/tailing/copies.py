@@ -223,7 +223,7 @@ def _is_part(content: Content, mark: Mark) -> bool:
         if not 0 < size <= mark.offset:
             return False
         if size < mark.head_len:
-            return bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
+            return bool(mark.head) and bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
         return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash
     except OSError as error:  # damaged: whoever reads it tells where
         log.debug("cannot be compared", error=str(error))

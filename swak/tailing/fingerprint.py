@@ -20,11 +20,16 @@ class Fingerprint:
         self.head_len = 0
         self.head_hash = ""
         self.beginning = b""
-        """At most HEAD_SHOWN bytes."""
+        """At most HEAD_SHOWN bytes: a copy in the making may be shorter than the head."""
         self.tail = b""
         """At most TAIL_BYTES right before the position."""
         self._memo = 0
         """Python's hash of the head: quicker than the one that outlives the process, and a thousand bytes shorter."""
+
+    @property
+    def shown(self) -> str:
+        """What a mark holds of the beginning: hexadecimal digits, while the head is not whole."""
+        return self.beginning.hex() if self.head_len < HEAD_BYTES else ""
 
     @property
     def tail_hash(self) -> str:

@@ -250,7 +250,7 @@ class Follower:
             self._size_bytes,
             self._real,
             self._folder,
-            self._fingerprint.beginning.hex(),
+            self._fingerprint.shown,
             self.begin,
             self.origin,
         )

@@ -34,7 +34,7 @@ _REMOTE = frozenset(
 """statfs magic of NFS, SMB, CIFS, SMB2, FUSE, 9p, Ceph, AFS, Coda, vboxsf: others write there and no event tells us."""
 
 
-HEAD_SHOWN = 64
+HEAD_SHOWN = 32
 """How much of the head is kept as it is: for what is shorter than what was hashed."""
 
 TAIL_BYTES = 64
@@ -65,7 +65,7 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str = ""
     """Device and inode of the directory that it was really in."""
     head: str = ""
-    """The first HEAD_SHOWN bytes, or all up to `offset` when these are fewer, in hexadecimal digits."""
+    """While `head_len` is below HEAD_BYTES: the first HEAD_SHOWN bytes, or fewer, in hexadecimal digits."""
     begin: int = 0
     """Where reading began in a copy: what is before that was read in the file of which it is one."""
     origin: str = ""
