@@ -75,13 +75,13 @@ class InputSeat(Seat):
         try:
             read = self.lease.call(self.plugin.read) or None  # an empty list says the same
         except EndOfInput:
-            self.finish()
+            self._stop()
             return
         except OSError as error:
             self._pause(error)
             return
         if read is None and self.post.once and self.plugin.due_at() is None:
-            self.finish()  # nothing now, and nothing is to be waited for
+            self._stop()  # nothing now, and nothing is to be waited for
         elif read is None:
             self._rest(began)
         elif isinstance(read, Chunk):

@@ -7,6 +7,9 @@ from typing import Any
 from swak import EndOfInput, Event, Input, main
 from swak.actors import input as input_seat
 from swak.actors.mailbox import BATCHES_MAX
+from swak.actors.messages import Sign
+from swak.event import Block, Chunk
+from swak.testing import Recorder
 from tests.actors.stepping import Stepping
 from tests.faults.flow import Numbers, Sink
 
@@ -35,6 +38,60 @@ def test_a_list_of_events_leaves_in_batches_with_their_tags() -> None:
         assert sink.arrived == list(range(2_500))
         tally = flow.post("Plain").mailbox.levels()[3]
         assert (tally.into, tally.out, tally.held) == (2_500, 2_500, 0)
+
+
+class Several(Input):
+    """Hands out little of several sources at once, and holds its last event back."""
+
+    def open(self) -> None:
+        self._rounds = 0
+        self._held = [9]
+
+    def read(self) -> list[Chunk] | None:
+        self._rounds += 1
+        if self._rounds == 1:
+            return [Chunk(Block(b"%d\n" % n, n), "t", f"source {n}", n) for n in range(3)]
+        if self._rounds == 2:
+            return None
+        raise EndOfInput
+
+    def rest(self) -> Chunk | None:
+        return Chunk(Block(b"%d\n" % self._held.pop(), 0), "t", "source 9", 9) if self._held else None
+
+
+def lines_of(batches: list[list[Event]]) -> list[str]:
+    return [event.record["message"] for batch in batches for event in batch]
+
+
+def test_little_of_several_sources_travels_together_and_settles_each() -> None:
+    sink = Recorder()
+    with Stepping(main(Several(), sink)) as flow:
+        while not sink.batches:
+            assert flow.turn("Several") or flow.turn("Recorder")
+        assert [lines_of([batch]) for batch in sink.batches] == [["0", "1", "2"]]
+        sources = flow.post("Several").sources
+        assert sources is not None
+        assert sources.settled() == {"source 0": 0, "source 1": 1, "source 2": 2}
+
+
+def test_what_was_held_back_flows_at_the_end_of_the_input() -> None:
+    sink = Recorder()
+    with Stepping(main(Several(), sink)) as flow:
+        flow.settle_down()
+        flow.clock.advance(1)
+        flow.settle_down()
+        assert lines_of(sink.batches) == ["0", "1", "2", "9"]
+        assert flow.post("Several").lease.over
+
+
+def test_what_was_held_back_flows_when_reading_is_stopped() -> None:
+    sink = Recorder()
+    with Stepping(main(Several(), sink)) as flow:
+        flow.settle_down()
+        flow.post("Several").draining = True
+        flow.post("Several").mailbox.tell(Sign.STOP)
+        flow.settle_down()
+        assert lines_of(sink.batches) == ["0", "1", "2", "9"]
 
 
 def test_an_input_that_had_nothing_and_did_not_wait_is_asked_again_a_little_later() -> None:
