@@ -170,7 +170,7 @@ class Followed:
         """A file was truncated or rewritten: read on in its copies first, if there are any."""
         truncated, generation.follower.truncated = generation.follower.truncated, None
         assert truncated is not None, "only called for files that were truncated"
-        generation.untouched = True
+        generation.untouched, generation.asked = True, False
         copies = self.copies.of_truncated(generation, truncated)
         self.put_before(generation, copies, now)
         self.fresh.append(generation)
@@ -182,6 +182,7 @@ class Followed:
         if older:
             self.turns.forget(generation)
             lineage.put_before(generation, older, now)
+            generation.untouched, generation.asked = generation.follower.offset == 0, False
         if lineage.waiting[0] in (generation, *older) or generation in lineage.late:
             self.turns.stir(older[0] if older else generation)
         self.note_moving(lineage)

@@ -35,6 +35,7 @@ class Generation:
     """One open file and where it stands."""
 
     __slots__ = (
+        "asked",
         "changed_at",
         "copied",
         "empty_ticks",
@@ -79,6 +80,8 @@ class Generation:
         self.empty_ticks = 0
         self.untouched = False
         """Whether nothing tells yet what the file held so far: what was copied away unread looks like a new file."""
+        self.asked = False
+        """Whether such files were looked for since it was opened, truncated, or waited for others."""
         self.fruitless = 0
         """How many reads in a row came no step forward although there are more bytes."""
         self.trouble = ""

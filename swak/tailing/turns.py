@@ -227,8 +227,8 @@ class Turns:
     def _read(self, generation: Generation, now: float) -> Taken | None:
         follower = generation.follower
         try:
-            if generation.untouched and follower.size():
-                generation.untouched = False
+            if generation.untouched and (follower.size() or not generation.asked):
+                generation.untouched, generation.asked = not follower.size(), True
                 self._begun.append(generation)
                 self.busy = True
                 return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.commands.up import Telling, run_to_end
+from swak.commands.up import WAIT_S, Telling, run_to_end
 from swak.stats import InputReceipt, Receipt, StageView, Tally
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def receipt(lost: int = 0) -> Receipt:
 def test_a_run_is_started_waited_for_told_and_closed() -> None:
     run = Told(receipt())
     run_to_end(run, LOUD, None)
-    assert run.steps == ["start", "run_main", "wait 0.5", "receipt", "close"]
+    assert run.steps == ["start", "run_main", f"wait {WAIT_S:g}", "receipt", "close"]
 
 
 @posix

@@ -478,3 +478,23 @@ def test_what_comes_to_a_rotated_file_just_before_it_is_compressed_is_read(tmp_p
         compress(tmp_path / "a.log.1")
         tail.pass_time(8)
         assert tail.text == b"one\nnew\nlate\n"
+
+
+def test_a_copy_made_while_the_file_waits_for_an_older_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        copytruncate(path)
+        tail.pass_time(1)
+        positions = tail.positions
+    append(path, b"two\n")
+    copytruncate(path)  # of this copy nothing tells but that it is new
+    append(path, b"three\n")
+    with Tail(path, positions) as again:
+        again.pass_time(0.3)
+        copytruncate(path)
+        again.pass_time(3)
+        append(path, b"four\n")
+        again.pass_time(3)
+        assert again.text == b"two\nthree\nfour\n"
