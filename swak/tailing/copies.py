@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from swak.log import get
-from swak.tailing.discovery import Opened, find_copy, find_unseen, holds, originals
+from swak.tailing.discovery import Opened, find_copy, find_parts, find_unseen, holds, is_part, originals
 from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 from swak.tailing.turns import Taken
 
@@ -83,7 +83,7 @@ class Copies:
             copy = continued(copy, mark, source)
         unread = [copy] if copy is not None else []
         for one in self._met_beside(generation, {*self._followed, *(one.source for one in unread)}):
-            if _is_part(one.content, mark):
+            if is_part(one.content, mark):
                 position = mark_at(one.content, as_copy(mark, source), one.content.size())
                 self._closed.add(one.source, position)
                 self._told.append(Taken(None, one.source, position))
@@ -103,12 +103,16 @@ class Copies:
         for source, mark in known.items():
             if self._is_continued(mark, source):
                 continue
-            copy = find_copy(path, mark, {*others, *self._followed, *(one.source for one in found)})
+            known_here = {*others, *self._followed, *(one.source for one in found)}
+            copy = find_copy(path, mark, known_here)
             if copy is not None:
                 log.info("reading on in a copy", path=path_text(path), copy=path_text(copy.path), offset=mark.offset)
                 found.append(continued(copy, mark, source))
                 self._closed.remove(source)
                 continue
+            for part in find_parts(path, mark, known_here):  # compressed while its writer added what had been read
+                self._closed.add(part.source, mark_at(part.content, mark, part.content.size()))
+                part.close()
             log.bind(path=path_text(path), source=source).warning(
                 "a file that was read before is not found; what was added to it since is not read",
                 read_to=mark.offset,
@@ -214,17 +218,3 @@ def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
         begin=offset,
         cycle=0,
     )
-
-
-def _is_part(content: Content, mark: Mark) -> bool:
-    """Tell whether a file holds nothing but the beginning of what was read, as far as its head tells."""
-    try:
-        size = content.size()
-        if not 0 < size <= mark.offset:
-            return False
-        if size < mark.head_len:
-            return bool(mark.head) and bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
-        return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash
-    except OSError as error:  # damaged: whoever reads it tells where
-        log.debug("cannot be compared", error=str(error))
-        return False

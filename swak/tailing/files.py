@@ -112,8 +112,12 @@ class Files:
         while taken is None and not self._followed.fresh and steps < _STEPS_MAX and self._progress(now):
             taken = self._take(now)
             steps += 1
-        self.busy = taken is None and (bool(self._followed.fresh) or self._turns.busy or steps == _STEPS_MAX)
-        self.over = taken is None and not self.busy and not self._crowded
+            if self._turns.resting:
+                break
+        resting = self._turns.resting
+        more = (self._turns.busy or steps == _STEPS_MAX) and not resting
+        self.busy = taken is None and (more or bool(self._followed.fresh))
+        self.over = taken is None and not self.busy and not resting and not self._crowded
         return taken
 
     def more(self, taken: Taken) -> list[Taken]:
@@ -144,6 +148,8 @@ class Files:
         """Return when to call `next` again, although nothing may have happened. None: no need."""
         if self.busy:
             return self._clock.monotonic()
+        if self._turns.resting:
+            return self._turns.tick_at
         return self._look_at if self._crowded else None
 
     def gone(self) -> list[str]:

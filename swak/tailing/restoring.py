@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from swak.tailing.closed import Spot
-from swak.tailing.discovery import find_known
+from swak.tailing.discovery import find_known, holds
 from swak.tailing.identity import key_of, path_from
 from swak.tailing.lineage import Lineage
 from swak.tailing.listing import Listings
@@ -59,11 +59,12 @@ def _restore_lineage(followed: Followed, lineage: Lineage, found: list[Opened], 
     unread: list[Opened] = []
     for one in found:
         assert one.mark is not None
-        due = one.key == current or not one.is_read or one.touched_ns > young_ns
+        is_read = one.is_read and (one.packed or holds(one.content, one.mark))  # it may be rewritten, at the same size
+        due = one.key == current or not is_read or one.touched_ns > young_ns
         if due and one.key not in followed.open and not followed.full:
             unread.append(one)
             continue
-        if one.is_read:
+        if is_read:
             followed.closed.add(one.source, one.mark, Spot.of(one.path, one.status))
         one.close()
     if found:

@@ -83,7 +83,8 @@ class Turns:
         self._cut_off: list[Generation] = []
         self._begun: list[Generation] = []
         self._idle_ticks = 0
-        self._tick_at = self._poll_at = clock.monotonic()
+        self.tick_at = self._poll_at = clock.monotonic()
+        """When files that grow are looked at next."""
 
     def stir(self, generation: Generation) -> None:
         """Look at a file in the next round."""
@@ -128,6 +129,11 @@ class Turns:
         """How many files are read in turns now."""
         return len(self._hot)
 
+    @property
+    def resting(self) -> bool:
+        """Whether all of many growing files had their turn in this tick: nothing is read before the next one."""
+        return len(self._hot) >= CROWD and self._due <= 0
+
     def queued(self) -> set[Generation]:
         """Return the files that are read in turns now."""
         return set(self._hot)
@@ -141,9 +147,9 @@ class Turns:
 
         Return whether a tick passed.
         """
-        ticked = now >= self._tick_at
+        ticked = now >= self.tick_at
         if ticked:
-            self._tick_at = now + TICK_S
+            self.tick_at = now + TICK_S
             self._idle_ticks += 1
             self._cool()
             self._due = len(self._hot)
@@ -184,7 +190,7 @@ class Turns:
         """Read one block from the next hot file that has whole lines, or return None when none has."""
         self.busy = False
         for _ in range(len(self._hot)):
-            if not self._hot or (len(self._hot) >= CROWD and self._due <= 0):
+            if not self._hot or self.resting:
                 break  # the last one failed, or all had their turn in this tick
             self._due -= 1
             generation = self._hot[0]
@@ -198,7 +204,7 @@ class Turns:
     def wait(self, timeout_s: float, due_at: float) -> bool:
         """Wait until something may have grown, at most until `due_at` on the clock. Return whether `wake` ended it."""
         if self._hot:
-            due_at = min(due_at, self._tick_at)
+            due_at = min(due_at, self.tick_at)
         if self._polled:
             due_at = min(due_at, self._poll_at)
         if self._held:

@@ -21,8 +21,8 @@ from swak.beside import BESIDE, Beside, raised, recipe_names
 from swak.discovery import clashes
 from swak.errors import ConfigError, Problem
 from swak.recipe import Chain, Flow, Pipeable, Recipe
-from swak.topology.compile import compile_recipe
 from swak.syntax import parse
+from swak.topology.compile import compile_recipe
 
 RECIPE_BYTES_MAX = 10_000_000
 """No recipe is larger: what is (a log, a device) was named by mistake."""

@@ -155,7 +155,7 @@ class Reader:
         self._leave()
         for chunk in self.ledger.crash():
             chunk.stream.handed[chunk.start : chunk.end] = bytes(chunk.end - chunk.start)
-        for stream in self.world.streams():
+        for stream in self.world.streams:
             stream.handed_to = 0
 
     def _leave(self) -> None:
@@ -194,11 +194,9 @@ class Reader:
 
     def check_dropped(self) -> None:
         """Compare what was counted as dropped with what is gone."""
-        there = self.world.streams()
-        streams = dict.fromkeys([*there, *(one.stream for one in self.world.of_source.values()), *self.world.lost])
-        gone = sum(stream.unread(self.world.extent(stream), len(stream.content)) for stream in streams)
+        gone = sum(stream.unread(self.world.extent(stream), len(stream.content)) for stream in self.world.streams)
         dropped = self._shortfalls.bytes_dropped
-        assert self.due_bytes <= dropped <= gone, f"dropped {dropped}, seen and gone {self.due_bytes}, gone {gone}"
+        assert dropped <= gone, f"dropped {dropped}, seen and gone {self.due_bytes}, gone {gone}"
 
     def _note(self, taken: Taken) -> None:
         """Check one step."""
@@ -256,14 +254,13 @@ class Reader:
 
     def _note_loss(self, one: File) -> None:
         """Count what a stat of the reader showed of a file that is about to be truncated, and nobody has read."""
-        self.world.lost.append(one.stream)
         generation = self.running._followed.sources.get(one.source) if self.running is not None else None
         if generation is None or self._next.get(one.source, (None, 0))[0] is not one.stream:
             return
         follower = generation.follower
         if follower.offset:
             seen = min(follower._size_bytes, one.length)
-            self.due_bytes += max(0, seen - max(follower.offset, self.world.extent(one.stream, one)))
+            self.due_bytes += one.stream.unread(max(follower.offset, self.world.copied(one.stream, one)), seen)
 
     def _lost_while_down(self, source: str, chunk: Chunk) -> int:
         """Return the same of a file that was truncated or deleted while nobody read."""
@@ -273,7 +270,8 @@ class Reader:
             return 0
         if not (mark.offset or deleted):
             return 0
-        return max(0, mark.size_bytes - max(mark.offset, self.world.extent(chunk.stream)))
+        start = max(mark.offset, self.world.copied(chunk.stream, one))
+        return chunk.stream.unread(start, min(mark.size_bytes, len(chunk.stream.content)))
 
 
 class Walk:

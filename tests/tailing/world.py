@@ -37,7 +37,7 @@ class Stream:
 
     def whole(self, end: int) -> int:
         """Return where the last whole line before `end` ends."""
-        return max(self.content.rfind(b"\n", 0, end) + 1, max((at for at in self.torn if at <= end), default=0))
+        return self.content.rfind(b"\n", 0, end) + 1
 
     def _is_late_end(self, at: int) -> bool:
         if self.content[at] == 0x0A:
@@ -81,8 +81,8 @@ class World:
         """Tells whether the reader has ever met a file."""
         self.loses: Callable[[File], None] = lambda _file: None
         """Called before what a file holds is destroyed."""
-        self.lost: list[Stream] = []
-        """What was in files that were truncated."""
+        self.streams: list[Stream] = []
+        """Everything that was ever written."""
         self.number = 0
         self.folders = 0
         self.links: dict[str, str] = {}
@@ -125,13 +125,14 @@ class World:
         current = self.current(one.stream.base)
         return current is not None and current is not one and not current.stream.whole(current.length)
 
-    def extent(self, stream: Stream, but: File | None = None) -> int:
-        """Return how many bytes of a stream are left, `but` those in one file."""
-        return max((one.length for one in self.files() if one.stream is stream and one is not but), default=0)
+    def extent(self, stream: Stream) -> int:
+        """Return how many bytes of a stream a reader must find."""
+        return max((one.length for one in self.files() if one.stream is stream), default=0)
 
-    def streams(self) -> list[Stream]:
-        """Return everything that was written and can be had."""
-        return list(dict.fromkeys(one.stream for one in self.files()))
+    def copied(self, stream: Stream, but: File) -> int:
+        """Return how many bytes of a stream are in other files, wherever these are."""
+        files = [one for one in self.of_source.values() if one is not but and one.stream is stream]
+        return max((one.length for one in files if one.path is not None or self.is_there(one)), default=0)
 
     def rotated(self, base: str) -> list[str]:
         """Return the paths of rotated files, compressed ones included."""
@@ -147,8 +148,12 @@ class World:
         return [base for base in self.bases if self.current(base) is not None and not self.busy(base)]
 
     def late(self) -> list[File]:
-        """Return the rotated files that their writers may still write to."""
-        rotated = [self.at[path] for base in self.bases for path in self.rotated(base)]
+        """Return the rotated files that their writers may still write to.
+
+        Not while one is compressed, or once a compressed one is beside it: what is written then, compression loses.
+        """
+        free = [base for base in self.bases if base not in self.packing]
+        rotated = [self.at[path] for base in free for path in self.rotated(base)]
         return [one for one in rotated if not one.is_copy]
 
     def packable(self) -> list[str]:
@@ -186,7 +191,11 @@ class World:
             one = self.current(base)
             assert one is not None
             return one
-        return self._make(self.path(base), Stream(base))
+        return self._make(self.path(base), self._begin(base))
+
+    def _begin(self, base: str) -> Stream:
+        self.streams.append(Stream(base))
+        return self.streams[-1]
 
     def _make(self, path: str, stream: Stream, data: bytes = b"", made_ns: int | None = None) -> File:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
@@ -253,6 +262,8 @@ class World:
         start = os.path.join(self.folder, base)
         self._make_room(start)
         length = one.length * share // 4
+        if not self.knows(one.source):  # an empty copy of a file that nobody knows could be anything
+            length = max(length, min(one.length, 1))
         copy = self._make(f"{start}.1", one.stream, bytes(one.stream.content[:length]))
         copy.length, copy.is_copy = length, True
         self.copying[base] = f"{start}.1"
@@ -278,7 +289,7 @@ class World:
         if one is None or one.path is None:
             return
         self.loses(one)
-        one.stream, one.length = Stream(base), 0
+        one.stream, one.length = self._begin(base), 0
         fd = os.open(one.path, os.O_WRONLY)
         os.truncate(fd, 0)
         os.close(fd)
@@ -297,7 +308,7 @@ class World:
         """Make a new file, and have the symbolic link name it."""
         self.number += 1
         path = os.path.join(self.folder, f"{base[:-4]}-{self.number:04d}.log")
-        self._make(path, Stream(base))
+        self._make(path, self._begin(base))
         link = os.path.join(self.folder, base)
         old = self.current(base)
         os.symlink(path, f"{link}~")
