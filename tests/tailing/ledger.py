@@ -18,8 +18,6 @@ from swak.tailing.shortfalls import Shortfalls
 from swak.tailing.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from swak.event import Body
     from swak.tailing.turns import Taken
     from tests.tailing.world import File, Stream, World
@@ -130,7 +128,9 @@ class Reader:
             Tree(self._paths),
             marks_from(saved),
             clock=self.world.clock,
-            shape=Shape(self._shortfalls, LIMITS, multiline=self._multiline, raw_field="raw" if self._multiline else ""),
+            shape=Shape(
+                self._shortfalls, LIMITS, multiline=self._multiline, raw_field="raw" if self._multiline else ""
+            ),
             growth=Growth[Generation](poll=self._poll),
             pace=Pace(),
             from_end=False,

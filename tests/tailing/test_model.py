@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from swak.testing import FakeClock
 from tests.tailing.ledger import Reader
@@ -47,7 +47,7 @@ class Machine(RuleBasedStateMachine):
         for one in self.patches:  # the file system's times are set by this clock, too
             one.start()
         self.world = World(self.root, self.clock, self.bases, linked=self.linked)
-        paths = [os.path.join(self.world.folder, name) for name in ([self.pattern] if self.pattern else self.bases)]
+        paths = [f"{self.world.folder}/{name}" for name in ([self.pattern] if self.pattern else self.bases)]
         self.reader = Reader(self.world, paths, **self.options)
         self.numbers = itertools.count()
         self.save_at = 0.0
@@ -191,7 +191,7 @@ class Machine(RuleBasedStateMachine):
     def delete(self, which: int, create: bool) -> None:
         path = self.of(self.world.deletable(), which)
         self.world.delete(path)
-        base = os.path.basename(path)
+        base = path.rpartition("/")[2]
         if create and base in self.bases:
             self.world.create(base)
 
@@ -337,8 +337,10 @@ for machine in (Machine, Pattern, Poll, Events, Linked):
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        derandomize=not LONG,  # the same walks for everybody; SWAK_LONG=1 takes new ones, and many more
+        phases=list(Phase) if LONG else [Phase.explicit, Phase.generate],
     )
-    machine.TestCase.pytestmark = [pytest.mark.timeout(3_600 if LONG else 300)]
+pytestmark = pytest.mark.timeout(36_000 if LONG else 300)
 
 TestMachine = Machine.TestCase
 TestPattern = Pattern.TestCase

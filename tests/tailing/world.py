@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# ruff: noqa: PTH104, PTH105, PTH108, PTH110, PTH118, PTH119, PTH120, PTH211 - thousands of files are made
+# ruff: noqa: PTH102, PTH104, PTH108, PTH118, PTH211 - thousands of files are made
 import gzip
 import os
 import re
@@ -262,8 +262,8 @@ class World:
         start = os.path.join(self.folder, base)
         self._make_room(start)
         length = one.length * share // 4
-        if not self.knows(one.source):  # an empty copy of a file that nobody knows could be anything
-            length = max(length, min(one.length, 1))
+        if length or not self.knows(one.source):  # what has no number yet could be anything
+            length = max(length, one.stream.content.find(b">") + 1)
         copy = self._make(f"{start}.1", one.stream, bytes(one.stream.content[:length]))
         copy.length, copy.is_copy = length, True
         self.copying[base] = f"{start}.1"
