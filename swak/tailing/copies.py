@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from swak.log import get
-from swak.tailing.discovery import Opened, find_copy, find_parts, find_unseen, holds, is_part, originals
+from swak.tailing.discovery import Opened, beside, find_copy, find_unseen, holds, originals
 from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 from swak.tailing.turns import Taken
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from swak.tailing.closed import Closed
     from swak.tailing.content import Content
@@ -83,7 +83,7 @@ class Copies:
             copy = continued(copy, mark, source)
         unread = [copy] if copy is not None else []
         for one in self._met_beside(generation, {*self._followed, *(one.source for one in unread)}):
-            if is_part(one.content, mark):
+            if _is_part(one.content, mark):
                 position = mark_at(one.content, as_copy(mark, source), one.content.size())
                 self._closed.add(one.source, position)
                 self._told.append(Taken(None, one.source, position))
@@ -110,7 +110,7 @@ class Copies:
                 found.append(continued(copy, mark, source))
                 self._closed.remove(source)
                 continue
-            for part in find_parts(path, mark, known_here):  # compressed while its writer added what had been read
+            for part in _find_parts(path, mark, known_here):  # compressed while its writer added what had been read
                 self._closed.add(part.source, mark_at(part.content, mark, part.content.size()))
                 part.close()
             log.bind(path=path_text(path), source=source).warning(
@@ -218,3 +218,28 @@ def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
         begin=offset,
         cycle=0,
     )
+
+
+def _find_parts(path: str, mark: Mark, others: Collection[str]) -> list[Opened]:
+    """Open the rotated files that hold nothing but the beginning of what was read, as far as their heads tell."""
+    parts: list[Opened] = []
+    for opened in beside(path, mark, others):
+        if _is_part(opened.content, mark):
+            parts.append(opened)
+        else:
+            opened.close()
+    return parts
+
+
+def _is_part(content: Content, mark: Mark) -> bool:
+    """Tell whether a file holds nothing but the beginning of what was read, as far as its head tells."""
+    try:
+        size = content.size()
+        if not 0 < size <= mark.offset:
+            return False
+        if size < mark.head_len:
+            return bool(mark.head) and bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
+        return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash
+    except OSError as error:  # damaged: whoever reads it tells where
+        log.debug("cannot be compared", error=str(error))
+        return False

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from swak.log import get
 from swak.tailing.content import Content, Unpacked, begins_with, can_unpack, content_of, copy_matches, suffix_of
 from swak.tailing.identity import (
-    HEAD_SHOWN,
     Key,
     Mark,
-    head_hash,
     head_matches,
     identify,
     inode_of,
@@ -211,25 +209,14 @@ def find_copy(path: str, mark: Mark, others: Collection[str]) -> Opened | None:
     """
     if not mark.offset:
         return None  # anything holds nothing
-    for opened in _beside(path, mark, others):
+    for opened in beside(path, mark, others):
         if holds(opened.content, mark):
             return opened._replace(mark=mark)
         opened.close()
     return None
 
 
-def find_parts(path: str, mark: Mark, others: Collection[str]) -> list[Opened]:
-    """Open the rotated files that hold nothing but the beginning of what was read, as far as their heads tell."""
-    parts: list[Opened] = []
-    for opened in _beside(path, mark, others):
-        if is_part(opened.content, mark):
-            parts.append(opened)
-        else:
-            opened.close()
-    return parts
-
-
-def _beside(path: str, mark: Mark, others: Collection[str]) -> Iterator[Opened]:
+def beside(path: str, mark: Mark, others: Collection[str]) -> Iterator[Opened]:
     """Open, one by one, the rotated files where the file of a mark was, the newest first. The caller closes them."""
     for directory, base in dict.fromkeys([os.path.split(path), os.path.split(mark.real or path)]):
         try:
@@ -249,20 +236,6 @@ def _beside(path: str, mark: Mark, others: Collection[str]) -> Iterator[Opened]:
                 opened.close()
             else:
                 yield opened
-
-
-def is_part(content: Content, mark: Mark) -> bool:
-    """Tell whether a file holds nothing but the beginning of what was read, as far as its head tells."""
-    try:
-        size = content.size()
-        if not 0 < size <= mark.offset:
-            return False
-        if size < mark.head_len:
-            return bool(mark.head) and bytes.fromhex(mark.head).startswith(content.pread(min(size, HEAD_SHOWN), 0))
-        return head_hash(content.pread(mark.head_len, 0)) == mark.head_hash
-    except OSError as error:  # damaged: whoever reads it tells where
-        log.debug("cannot be compared", error=str(error))
-        return False
 
 
 def holds(content: Content, mark: Mark) -> bool:
