@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from swak.log import get
-from swak.tailing.discovery import Opened, beside, find_copy, find_unseen, holds, originals
+from swak.tailing.discovery import Opened, find_copy, find_unseen, holds, originals
 from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
 from swak.tailing.turns import Taken
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from swak.tailing.closed import Closed
     from swak.tailing.content import Content
@@ -103,16 +103,12 @@ class Copies:
         for source, mark in known.items():
             if self._is_continued(mark, source):
                 continue
-            known_here = {*others, *self._followed, *(one.source for one in found)}
-            copy = find_copy(path, mark, known_here)
+            copy = find_copy(path, mark, {*others, *self._followed, *(one.source for one in found)})
             if copy is not None:
                 log.info("reading on in a copy", path=path_text(path), copy=path_text(copy.path), offset=mark.offset)
                 found.append(continued(copy, mark, source))
                 self._closed.remove(source)
                 continue
-            for part in _find_parts(path, mark, known_here):  # compressed while its writer added what had been read
-                self._closed.add(part.source, mark_at(part.content, mark, part.content.size()))
-                part.close()
             log.bind(path=path_text(path), source=source).warning(
                 "a file that was read before is not found; what was added to it since is not read",
                 read_to=mark.offset,
@@ -185,7 +181,11 @@ def taken_back(marks: Mapping[str, Mark]) -> dict[str, Mark]:
     for source, mark in marks.items():
         name, _, cycle = mark.origin.rpartition(" ")
         original = marks.get(name)
-        if original is not None and str(original.cycle) == cycle and original.offset < mark.begin:
+        if original is None or not cycle.isdigit():
+            continue
+        if original.cycle < int(cycle):  # nothing is settled of the content of which it is a copy
+            original = Mark(0, original.path, time_ns=original.time_ns, cycle=int(cycle))
+        if original.cycle == int(cycle) and original.offset < mark.begin:
             found[source] = msgspec.structs.replace(
                 as_copy(original, name),
                 path=mark.path,
@@ -218,17 +218,6 @@ def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
         begin=offset,
         cycle=0,
     )
-
-
-def _find_parts(path: str, mark: Mark, others: Collection[str]) -> list[Opened]:
-    """Open the rotated files that hold nothing but the beginning of what was read, as far as their heads tell."""
-    parts: list[Opened] = []
-    for opened in beside(path, mark, others):
-        if _is_part(opened.content, mark):
-            parts.append(opened)
-        else:
-            opened.close()
-    return parts
 
 
 def _is_part(content: Content, mark: Mark) -> bool:

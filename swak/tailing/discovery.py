@@ -209,14 +209,14 @@ def find_copy(path: str, mark: Mark, others: Collection[str]) -> Opened | None:
     """
     if not mark.offset:
         return None  # anything holds nothing
-    for opened in beside(path, mark, others):
+    for opened in _beside(path, mark, others):
         if holds(opened.content, mark):
             return opened._replace(mark=mark)
         opened.close()
     return None
 
 
-def beside(path: str, mark: Mark, others: Collection[str]) -> Iterator[Opened]:
+def _beside(path: str, mark: Mark, others: Collection[str]) -> Iterator[Opened]:
     """Open, one by one, the rotated files where the file of a mark was, the newest first. The caller closes them."""
     for directory, base in dict.fromkeys([os.path.split(path), os.path.split(mark.real or path)]):
         try:
