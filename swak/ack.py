@@ -6,12 +6,15 @@ import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from swak.errors import Fenced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+Told: TypeAlias = "Callable[[], None] | None"
+"""Called when a batch is settled, from any thread, perhaps again: it must be quick and never raise."""
 
 Position = Any
 """Where an input stands in a source: any JSON value that the input understands."""
@@ -31,14 +34,16 @@ class Origin(NamedTuple):
 
 
 class Entry:
-    """One registered batch: where it ends, the source's events up to there, whether it is settled."""
+    """One registered batch: where it ends, the source's events up to there, whether it is settled, who waits for it."""
 
-    __slots__ = ("end", "forgotten", "read_at", "serial", "settled", "upto")
+    __slots__ = ("end", "forgotten", "owed", "read_at", "serial", "settled", "told", "upto")
 
-    def __init__(self, serial: int, end: Position, upto: int) -> None:
+    def __init__(self, serial: int, end: Position, upto: int, owed: int, told: Told) -> None:
         self.serial = serial
         self.end = end
         self.upto = upto
+        self.owed = owed
+        self.told = told
         self.settled = False
         self.forgotten = False
         self.read_at = time.monotonic()
@@ -209,11 +214,11 @@ class Source:
         self._lock = threading.Lock()
         self._entries: deque[Entry] | list[Entry] = []
 
-    def register(self, serial: int, end: Position, count: int) -> Ack:
-        """Note a batch of `count` events that was read up to `end`."""
+    def register(self, serial: int, end: Position, count: int, told: Told = None) -> Ack:
+        """Note a batch of `count` events that was read up to `end`; when it is settled, call `told`."""
         with self._lock:
             before = self._entries[-1].upto if self._entries else self._upto
-            entry = Entry(serial, end, before + count)
+            entry = Entry(serial, end, before + count, count if told is not None else 0, told)
             if not self._entries:
                 self._entries = deque()  # only while there are any: an empty one weighs 600 bytes
             self._entries.append(entry)
@@ -230,6 +235,8 @@ class Source:
             if not self._entries:
                 self._entries = []
             self.shared.moved = True
+        if entry.told is not None:
+            entry.told()
 
     def forget_after(self, serial: int) -> Position:
         """Drop the entries that no outlet accepted; return the position after the last that one did."""
@@ -248,6 +255,11 @@ class Source:
                 settled += read - before if entry.settled else 0
                 before = read
             return read, settled
+
+    def owed(self) -> int:
+        """Count unsettled events that a sender waits to hear of, and will send again if he does not."""
+        with self._lock:
+            return sum(entry.owed for entry in self._entries if not entry.settled)
 
     def oldest(self) -> float | None:
         """When the oldest unsettled batch was read, in monotonic seconds."""
@@ -270,7 +282,7 @@ class Sources:
     def __iter__(self) -> Iterator[Source]:
         return iter(list(self._sources.values()))
 
-    def register(self, name: str, end: Position, count: int, fence: Fence) -> Ack:
+    def register(self, name: str, end: Position, count: int, fence: Fence, told: Told = None) -> Ack:
         """Note a batch that was read from source `name`. Fenced once the reader's lease was revoked."""
         with self._lock:
             if fence.revoked:
@@ -279,7 +291,7 @@ class Sources:
             if source is None:
                 source = self._sources[name] = Source(name, None, self.shared)
             self._serial += 1
-            return source.register(self._serial, end, count)
+            return source.register(self._serial, end, count, told)
 
     def fence(self) -> None:
         """Return only when no reader whose lease is revoked is inside `register`."""
@@ -289,13 +301,14 @@ class Sources:
     def resume_after(self, serial: int, *, rewinds: bool = True) -> dict[str, Position]:
         """Forget what no outlet accepted and return, per source, where a successor reads on.
 
-        When the input cannot go back (not `rewinds`), what is forgotten here is lost, and counted so.
+        When the input cannot go back (not `rewinds`), what is forgotten here is lost, and counted so, except for what
+        its sender sends again.
         """
         with self._lock:
-            before = sum(source.counts()[0] for source in self._sources.values())
+            before = sum(source.counts()[0] - source.owed() for source in self._sources.values())
             ends = {name: source.forget_after(serial) for name, source in self._sources.items()}
             if not rewinds:
-                self.lost += before - sum(source.counts()[0] for source in self._sources.values())
+                self.lost += before - sum(source.counts()[0] - source.owed() for source in self._sources.values())
         return {name: end for name, end in ends.items() if end is not None}
 
     def settled_to(self, name: str) -> Position:
@@ -322,6 +335,10 @@ class Sources:
         with self._lock:
             counts = [(self._dropped, self._dropped), *(source.counts() for source in self._sources.values())]
         return sum(read for read, _ in counts), sum(settled for _, settled in counts)
+
+    def owed(self) -> int:
+        """Count unsettled events that a sender waits to hear of, and will send again if he does not."""
+        return sum(source.owed() for source in list(self._sources.values()))
 
     def oldest(self) -> float | None:
         """When the oldest unsettled batch was read, in monotonic seconds."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SIDES: Mapping[str, tuple[str, ...]] = {"in_": ("input",), "out": ("filter", "buffer", "output")}
 """Where each kind of plugin is addressed from."""
 
+ALIASES: Mapping[str, str] = {"Filter": "Grep", "W3c": "W3C"}
+"""Other names of built-in plugins."""
+
 
 class Found(NamedTuple):
     """One plugin, or the reason why it cannot be had."""
@@ -72,6 +75,7 @@ def local(folder: Path) -> list[Found]:
 
 def builtin(side: str, name: str) -> type[Plugin] | None:
     """Return the built-in plugin of that name; imports its module only."""
+    name = ALIASES.get(name, name)
     for kind in SIDES[side]:
         home = _modules(kind).get(squashed(name))
         cls = getattr(import_module(home), name, None) if home else None

@@ -11,7 +11,7 @@ from swak.ack import Ack, join
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swak.ack import Position
+    from swak.ack import Position, Told
 
 Record = dict[str, Any]
 
@@ -126,7 +126,7 @@ class Rows:
 
     def records(self) -> list[Record]:
         """Make plain dicts, fresh ones at each call."""
-        return [msgspec.structs.asdict(row) for row in self.rows]
+        return list(map(record_of, self.rows))
 
     def times(self) -> Sequence[int]:
         """Return the time of each row, in nanoseconds."""
@@ -136,6 +136,14 @@ class Rows:
         """Return the rows from `start` to `stop`."""
         rows = self.rows[start:stop]
         return Rows(rows, self._times[start:stop], self.size_bytes * len(rows) // max(1, self.count))
+
+
+def record_of(row: Any) -> Record:
+    """Make a plain dict of a row. Its fields have the names that they are written with: those need be no identifiers."""
+    kind = type(row)
+    if kind.__struct_encode_fields__ == kind.__struct_fields__:
+        return msgspec.structs.asdict(row)
+    return dict(zip(kind.__struct_encode_fields__, msgspec.structs.astuple(row), strict=True))
 
 
 class Dicts:
@@ -182,6 +190,8 @@ class Chunk(NamedTuple):
     tag: str | list[str]
     source: str = ""
     position: Position = None
+    told: Told = None
+    """Called when all of the events are settled."""
 
 
 class Batch:

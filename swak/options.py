@@ -74,6 +74,7 @@ class Option(NamedTuple):
     above: float | None
     at_least: float | None
     secret: bool
+    last: bool = False
 
     @property
     def required(self) -> bool:
@@ -102,6 +103,7 @@ class Declared(NamedTuple):
     above: float | None
     at_least: float | None
     secret: bool
+    last: bool = False
 
 
 def option(
@@ -111,16 +113,18 @@ def option(
     above: float | None = None,
     at_least: float | None = None,
     secret: bool = False,
+    last: bool = False,
 ) -> Any:
     """Declare an option in the body of a plugin's class; without a default it is required.
 
-    Written as a field with its type: `field: str = option("What it is.")`.
+    Written as a field with its type: `field: str = option("What it is.")`. With `last`, one of a base class comes
+    after those of the plugins derived from it.
     """
-    return Declared(doc, default, above, at_least, secret)
+    return Declared(doc, default, above, at_least, secret, last)
 
 
 def collect(cls: type) -> dict[str, Option]:
-    """Return the options that `cls` and its bases declare, bases first, in the order of their lines."""
+    """Return the options that `cls` and its bases declare, bases first, but `last` ones last, as their lines stand."""
     options: dict[str, Option] = {}
     for base in reversed(cls.__mro__):
         names = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
@@ -128,8 +132,8 @@ def collect(cls: type) -> dict[str, Option]:
             kind = vars(base)["__annotations__"].get(name, Any)
             if isinstance(kind, str):
                 kind = eval(kind, dict(names))  # noqa: S307 - what typing.get_type_hints does, for declared names only
-            options[name] = Option(name, one.doc, kind, one.default, one.above, one.at_least, one.secret)
-    return options
+            options[name] = Option(name, one.doc, kind, one.default, one.above, one.at_least, one.secret, one.last)
+    return dict(sorted(options.items(), key=lambda named: named[1].last))
 
 
 def suggest(word: str, known: typing.Iterable[str]) -> str:

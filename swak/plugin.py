@@ -137,6 +137,10 @@ class Input(Plugin):
     settled: Callable[[str], Position] | None = None
     """Up to which position a source is settled, None when nothing of it is. Set by whoever runs the input."""
 
+    def patience_s(self) -> float | None:
+        """How long those who send the events wait to hear that they are settled, if they do."""
+        return None
+
     @property
     def endless(self) -> bool:
         """Whether it never ends, even with `once`: a generator without a count."""
@@ -173,6 +177,12 @@ class Input(Plugin):
     def notes(self) -> str:
         """Return what the receipt should say of this input besides the figures, e.g. what was cut."""
         return ""
+
+    def answer(self) -> None:
+        """Tell senders what is settled (`Chunk.told`). Called when `read` is not: there is no room, or the end is near.
+
+        An input stays open at the end until all that its senders wait for is settled.
+        """
 
     def gone(self) -> list[str]:
         """Name sources that will never be read again; once settled, their positions are forgotten."""
@@ -225,6 +235,10 @@ class Buffer(Plugin):
     kind = "buffer"
     decouples: ClassVar[bool] = False
     """Whether it takes events on when everything below it is full, so that a branch behind it stops no other."""
+
+    def longest_s(self) -> float:
+        """How long an event may stay here unsettled, as far as the options tell; infinite when nothing limits it."""
+        return 0.0
 
     def add(self, batch: Batch) -> None:
         """Take a batch in. It stays the runtime's: after a failure it comes again, in order."""

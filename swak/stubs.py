@@ -10,7 +10,7 @@ import typing
 from pathlib import Path
 from typing import Any, Literal, Union
 
-from swak.discovery import SIDES, Found, standard
+from swak.discovery import ALIASES, SIDES, Found, standard
 from swak.options import Duration, Option, Size
 
 _STUB = Path(__file__).with_name("reference.pyi")
@@ -41,7 +41,8 @@ def stub_text() -> str:
     used = " ".join(_source(option.type) for one in found if one.plugin for option in one.plugin.options.values())
     homes = {"typing": ("Any", "Literal"), "swak.options": ("Duration", "Size")}
     named = {home: [name for name in names if re.search(rf"\b{name}\b", used)] for home, names in homes.items()}
-    parts = [_HEAD, "from collections.abc import Callable" + (", Sequence" if "Sequence[" in used else "")]
+    shapes = ", ".join(["Callable", *(one for one in ("Mapping", "Sequence") if f"{one}[" in used)])
+    parts = [_HEAD, f"from collections.abc import {shapes}"]
     parts += [f"from typing import {', '.join(named['typing'])}"] if named["typing"] else []
     parts += ["", *(f"import {home}" for home in sorted({one.plugin.__module__ for one in found if one.plugin}))]
     parts += [f"from swak.options import {', '.join(named['swak.options'])}"] if named["swak.options"] else []
@@ -75,6 +76,8 @@ def _namespace(side: str, found: list[Found]) -> str:
     base = "Input" if side == "in_" else "Filter | Buffer | Output"
     methods = [_method(one) for one in sorted(found, key=lambda one: one.name)]
     name = "_Inputs" if side == "in_" else "_Outputs"
+    aliases = [f"    {alias} = {of}\n" for alias, of in ALIASES.items() if any(one.name == of for one in found)]
+    methods += ["".join(aliases)] if aliases else []
     return f"class {name}:\n" + "\n".join([*methods, _REST.format(base=base)])
 
 
@@ -112,6 +115,8 @@ def _source(kind: Any) -> str:
         return " | ".join(dict.fromkeys(parts))
     if typing.get_origin(kind) is list:
         return f"Sequence[{_source(arguments[0])}]"
+    if typing.get_origin(kind) is dict:
+        return f"Mapping[{', '.join(_source(one) for one in arguments)}]"
     return str(kind.__name__) if kind in (str, int, float, bool, bytes) else "Any"
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.certificates import certificates
 from tests.servers.receivers import fluent_logger_server, forward_receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["fluent_logger_server", "forward_receiver"]
+__all__ = ["certificates", "fluent_logger_server", "forward_receiver"]
 
 NO_SKIP = "SWAK_NO_SKIP"
 """Set to 1 by `.ci/run`: tests that skip because something they need is missing ("needs ...") fail the run."""

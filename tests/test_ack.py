@@ -265,3 +265,37 @@ def test_what_came_from_a_source_that_is_gone_still_counts_as_delivered() -> Non
     sources.register("a", 1, 5, Lease()).settle()
     sources.drop(["a"])
     assert sources.counts() == (5, 5)
+
+
+def test_who_waits_is_told_when_the_batch_is_settled_and_perhaps_again() -> None:
+    told: list[str] = []
+    source = Source("s")
+    ack = source.register(1, None, 2, lambda: told.append("one"))
+    first, second = ack.split(2)
+    first.settle()
+    assert (told, source.owed()) == ([], 2)
+    second.settle()
+    assert (told, source.owed()) == (["one"], 0)
+    second.settle()
+    assert set(told) == {"one"}
+
+
+def test_a_batch_behind_an_unsettled_one_is_told_at_once() -> None:
+    told: list[str] = []
+    source = Source("s")
+    first = source.register(1, None, 2, lambda: told.append("one"))
+    second = source.register(2, None, 3, lambda: told.append("two"))
+    second.settle()
+    assert (told, source.owed()) == (["two"], 2)
+    first.settle()
+    assert (told, source.owed()) == (["two", "one"], 0)
+
+
+def test_what_somebody_waits_for_is_not_lost_with_a_seat() -> None:
+    sources = Sources()
+    fence = Lease()
+    kept = [sources.register("s", None, 2, fence, lambda: None), sources.register("s", None, 3, fence)]
+    assert sources.owed() == 2
+    sources.resume_after(0, rewinds=False)
+    assert (sources.lost, sources.owed()) == (3, 0)
+    assert len(kept) == 2

@@ -232,12 +232,11 @@ class Crew:
         for flow in self.flows:
             post = flow.posts[0]
             plugin = post.stage.plugin
-            assert post.sources is not None
-            assert isinstance(plugin, Input)
+            assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - as every input's post
             read, settled = post.sources.counts()
             left = read - settled
-            will_replay, lost = (left, 0) if plugin.replays else (0, left)
-            lost += post.sources.lost
+            will_replay = left if plugin.replays else min(left, post.sources.owed())
+            lost = left - will_replay + post.sources.lost
             running = post.lease.plugin
             notes = running.notes() if isinstance(running, Input) else ""
             receipts.append(InputReceipt(flow.name, post.stage.name, settled, will_replay, lost, notes))

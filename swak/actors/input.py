@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from swak.actors.mailbox import FOREVER
 from swak.actors.seat import Seat, Way
 from swak.errors import EndOfInput
 from swak.event import EVENTS_MAX, Batch, Chunk, gather, merge
@@ -22,6 +23,8 @@ IDLE_S = 0.05
 """How often an input that cannot wait by itself is asked again when it had nothing."""
 RETRY_S = 1.0
 """How often an input is opened again while the system refuses (a port in use, no permission)."""
+LEAVING = "leaving"
+"""State of an input that reads no more and still tells its senders what is settled."""
 INSTANT_S = 0.001
 """An empty `read` that took less did not wait."""
 
@@ -32,24 +35,21 @@ class InputSeat(Seat):
     def __init__(self, post: Post, lease: Lease) -> None:
         super().__init__(post, lease)
         plugin = lease.plugin
-        assert isinstance(plugin, Input)
+        assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - what every input's seat has
         self.plugin = plugin
+        self.sources = post.sources
+        plugin.settled = post.sources.settled_to
         self.longest_wait_s = plugin.wait_s
-        if post.sources is not None:
-            plugin.settled = post.sources.settled_to
+        self._answer_at = 0.0
 
     def on_open(self) -> None:
-        self._open_or_retry()
-
-    def _open_or_retry(self) -> None:
-        assert self.post.sources is not None
         if self.post.draining:
-            self.post.sources.close()  # what a predecessor died with stays unsettled: nobody reads on
+            self.sources.close()  # what a predecessor died with stays unsettled: nobody reads on
             self.finish()
             return
         try:
             rewinds = type(self.plugin).seek is not Input.seek
-            positions = self.post.sources.resume_after(self.post.accepted(), rewinds=rewinds)
+            positions = self.sources.resume_after(self.post.accepted(), rewinds=rewinds)
             self.lease.call(self.plugin.seek, positions)
             self.open_plugin()
         except OSError as error:
@@ -68,7 +68,7 @@ class InputSeat(Seat):
             self._stop()
             return
         if not self.opened:
-            self._open_or_retry()
+            self.on_open()
             return
         self.plugin.wait_s = self.longest_wait_s
         began = self.clock.monotonic()
@@ -84,10 +84,8 @@ class InputSeat(Seat):
             self._stop()  # nothing now, and nothing is to be waited for
         elif read is None:
             self._rest(began)
-        elif isinstance(read, Chunk):
-            self._forward([read])
         else:
-            self._forward(_chunks(read))
+            self._forward([read] if isinstance(read, Chunk) else _chunks(read))
 
     def _rest(self, began: float) -> None:
         """Nothing came: ask again when the plugin says, or soon, unless the read has waited itself."""
@@ -97,18 +95,15 @@ class InputSeat(Seat):
             self.mailbox.shut(due_at)
         elif now - began < INSTANT_S:
             self.mailbox.shut(now + IDLE_S)
-        gone = self.plugin.gone()
-        if gone and self.post.sources is not None:
-            self.post.sources.drop(gone)
+        self.sources.drop(self.plugin.gone())
 
     def _forward(self, chunks: list[Chunk]) -> None:
-        assert self.post.sources is not None
         ways: list[Way] = []
         counts, accepted = Tally(), Tally()
         outlets = list(self.post.outlets.values())
         batches: list[Batch] = []
         for chunk in chunks:
-            ack = self.post.sources.register(chunk.source, chunk.position, chunk.body.count, self.lease)
+            ack = self.sources.register(chunk.source, chunk.position, chunk.body.count, self.lease, chunk.told)
             if chunk.body.count:
                 batches.append(Batch(chunk.body, chunk.tag, ack))
             else:
@@ -127,6 +122,25 @@ class InputSeat(Seat):
             self.mailbox.count(self.lease, counts)
             self.emit(ways, lambda: self.mailbox.count(self.lease, accepted))
 
+    def due_at(self) -> float | None:
+        answers = self.mailbox.blocked and type(self.plugin).answer is not Input.answer
+        return self._answer_at if answers or self.post.state == LEAVING else None
+
+    def on_tick(self) -> None:
+        self._answer_at = self.clock.monotonic() + IDLE_S
+        self.lease.call(self.plugin.answer)
+        if self.post.state == LEAVING:
+            self.finish()
+
+    def finish(self) -> None:
+        """End every outlet; while senders wait for what is not settled yet, the plugin stays open and tells them."""
+        if self.opened and self.sources.owed():
+            self.post.state = LEAVING
+            self.end_outlets()
+            self.mailbox.shut(FOREVER)
+        else:
+            super().finish()
+
     def on_stop_reading(self) -> None:
         if not self._ways:
             self._stop()
@@ -139,16 +153,11 @@ class InputSeat(Seat):
                 rest = self.lease.call(self.plugin.rest)
             except OSError as error:
                 log.warning("what was held back cannot be read", stage=self.post.name, error=str(error))
-        if rest is None:
-            self.finish()
-        else:
-            self._forward([rest])
+        self.finish() if rest is None else self._forward([rest])
 
 
 def _chunks(read: list[Chunk] | list[Event]) -> list[Chunk]:
     chunks = [one for one in read if isinstance(one, Chunk)]
     events = [one for one in read if not isinstance(one, Chunk)]
-    for start in range(0, len(events), EVENTS_MAX):
-        body, tags = gather(events[start : start + EVENTS_MAX])
-        chunks.append(Chunk(body, tags))
-    return chunks
+    parts = [gather(events[start : start + EVENTS_MAX]) for start in range(0, len(events), EVENTS_MAX)]
+    return chunks + [Chunk(body, tags) for body, tags in parts]

@@ -13,7 +13,7 @@ from swak.actors.post import KILLERS_MAX
 from swak.actors.seat import Seat
 from swak.errors import Gone, Refused, Retry, SeatError
 from swak.log import get
-from swak.plugin import DeadEvent, Output
+from swak.plugin import DeadEvent, Input, Output
 
 if TYPE_CHECKING:
     from swak.actors.lease import Lease
@@ -48,6 +48,9 @@ class OutputSeat(Seat):
         """The letter that `_work` and `_dead` belong to."""
         self._work: list[Piece] = []
         self._dead: list[DeadEvent] = []
+        source = post.flow.input.plugin
+        self._awaited = isinstance(source, Input) and source.patience_s() is not None
+        """Whether those who send this flow's events wait until they are settled."""
         self._failures = 0
         self._retry_at: float | None = None
         self._probe_at: float | None = None
@@ -58,7 +61,7 @@ class OutputSeat(Seat):
     def due_at(self) -> float | None:
         times = [self._retry_at, self._probe_at]
         if self._retry_at is None:
-            times = [self._idle_look_at, self.plugin.due_at() if self.opened and self.mailbox.has_held else None]
+            times = [self._idle_look_at, self._sync_at()]
         return min((time for time in times if time is not None), default=None)
 
     def on_tick(self) -> None:
@@ -67,10 +70,15 @@ class OutputSeat(Seat):
             self._look_whether_back(now)
         elif self._idle_look_at is not None and now >= self._idle_look_at:
             self._look_whether_there(now)
-        if self.opened and self.mailbox.has_held:
-            due_at = self.plugin.due_at()
-            if due_at is not None and self.clock.monotonic() >= due_at:
-                self._sync()
+        sync_at = self._sync_at()
+        if sync_at is not None and self.clock.monotonic() >= sync_at:
+            self._sync()
+
+    def _sync_at(self) -> float | None:
+        """When what is pending is to become safe. While senders wait for that: as soon as there is no more to write."""
+        if not (self.opened and self.mailbox.has_held):
+            return None
+        return 0.0 if self._awaited and self.mailbox.head() is None else self.plugin.due_at()
 
     # Opening, being down, coming back
 

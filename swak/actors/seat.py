@@ -244,12 +244,16 @@ class Seat(Actor):
 
     def finish(self) -> None:
         """End every outlet, close the plugin, and be over."""
-        for outlet in self.post.outlets.values():
-            outlet.mailbox.end(self.lease, outlet.edge)
+        self.end_outlets()
         self._close_plugin()
         self.post.state = "over"
         self.lease.over = True
         self.post.site.tell_root(Over(self.post))
+
+    def end_outlets(self) -> None:
+        """Tell everybody downstream that nothing comes any more. May be repeated."""
+        for outlet in self.post.outlets.values():
+            outlet.mailbox.end(self.lease, outlet.edge)
 
     def _close_plugin(self) -> None:
         plugin = self.lease.plugin

@@ -30,13 +30,13 @@ def read_object(line: str) -> Record:
         raise ValueError(f"nested deeper than {NESTING_MAX} levels") from None
     except ValueError as error:
         raise ValueError(_reason(line, error)) from None
-    if _may_be_deep(line) and _deeper(record, NESTING_MAX):
+    if _may_be_deep(line) and deeper(record, NESTING_MAX):
         raise ValueError(f"nested deeper than {NESTING_MAX} levels")
     return record
 
 
-def read_objects(lines: Sequence[bytes]) -> list[Record] | None:
-    """Read many lines of UTF-8 in one sweep, or return None if any of them needs a closer look.
+def read_objects(lines: Sequence[bytes] | Sequence[str]) -> list[Record] | None:
+    """Read many lines of text or UTF-8 in one sweep, or return None if any of them needs a closer look.
 
     The decoder's own `decode_lines` skips empty lines and takes two objects in one: it cannot tell which line is bad.
     """
@@ -52,7 +52,8 @@ def _may_be_deep(line: str) -> bool:
     return len(line) > 2 * NESTING_MAX and line.count("{") + line.count("[") > NESTING_MAX
 
 
-def _deeper(value: object, levels: int) -> bool:
+def deeper(value: object, levels: int) -> bool:
+    """Tell whether objects and arrays are nested deeper than that."""
     level = [value]
     for _ in range(levels):
         inner: list[object] = []

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from swak.event import Body, Record
 
 _LINE_ENDS = re.compile(r"[\r\n]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+"""What could move a terminal's cursor or change its title."""
 _WORD = re.compile(r"\S+")
 _FIRST = ("message", "@version", "@timestamp", "host")
 
@@ -25,14 +26,13 @@ def plain_lines(body: Body, host: str, *, terminal: bool = False) -> bytes:
     Line ends inside a message are shown escaped, so that an event stays one line; for a terminal all control
     characters are, so that an event cannot move its cursor or change its title.
     """
-    pattern = _CONTROLS if terminal else _LINE_ENDS
+    pattern = CONTROLS if terminal else _LINE_ENDS
     lines = []
     for time_ns, record in zip(body.times(), readable(body), strict=True):
         text = record.get("message")
         if not isinstance(text, str):
             text = encode_lines([record if text is None else text]).decode().rstrip("\n")
-        if not text.isprintable():
-            text = pattern.sub(_escaped, text)
+        text = escaped(text, pattern)
         time = iso_ms(time_ns, "+0000")
         lines.append(f"{time} {_host(record, host)} {text}\n")
     return utf8("".join(lines))
@@ -70,5 +70,10 @@ def _host(record: Record, host: str) -> str:
     return own if isinstance(own, str) and _WORD.fullmatch(own) else host
 
 
-def _escaped(match: re.Match[str]) -> str:
+def escaped(text: str, pattern: re.Pattern[str]) -> str:
+    """Return `text` with what matches written as Python would, so that an event stays one line."""
+    return text if text.isprintable() else pattern.sub(_shown, text)
+
+
+def _shown(match: re.Match[str]) -> str:
     return repr(match[0])[1:-1]

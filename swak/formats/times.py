@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,8 +45,15 @@ def clf_ns(text: str) -> int:
     return _in_range((local - _EPOCH) // _SECOND * NS - (offset_s if match[7] == "+" else -offset_s) * NS, text)
 
 
-def iso_ns(text: str) -> int:
-    """Read ISO 8601 such as `2014-10-31T15:02:10.201+0900`, to the nanosecond. Without a zone it counts as UTC.
+def in_zone(read: datetime, zone: tzinfo | None) -> datetime:
+    """Return a time with its own zone, or else with `zone`; None is the machine's own."""
+    if read.tzinfo is not None:
+        return read
+    return read.astimezone() if zone is None else read.replace(tzinfo=zone)
+
+
+def iso_ns(text: str, zone: tzinfo | None = UTC) -> int:
+    """Read ISO 8601 such as `2014-10-31T15:02:10.201+0900`, to the nanosecond. Without a zone it counts as in `zone`.
 
     Digits alone, `1414767730` or `1414767730.201`, are seconds since 1970. ValueError when there is no such time.
     """
@@ -60,11 +67,9 @@ def iso_ns(text: str) -> int:
     fraction = _FRACTION.search(text)
     whole = text if fraction is None else text[: fraction.end(1)] + text[fraction.end() :]
     try:
-        read = datetime.fromisoformat(whole)
-        read = read.replace(tzinfo=UTC) if read.tzinfo is None else read
-        whole_us = (read - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError) as error:
-        raise _no_such(text, "" if isinstance(error, OverflowError) else _why(error)) from None
+        whole_us = (in_zone(datetime.fromisoformat(whole), zone) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError, OSError) as error:  # Windows has no zones for some years: OSError
+        raise _no_such(text, _why(error) if isinstance(error, ValueError) else "") from None
     return _in_range(whole_us * 1_000 + (0 if fraction is None else _fraction_ns(fraction[2])), text)
 
 
@@ -87,15 +92,14 @@ def any_ns(value: object) -> int:
     raise _no_such(value, "a time is text or a number")
 
 
-def strptime_ns(pattern: str) -> Callable[[str], int]:
-    """Make a reader for `datetime.strptime`'s pattern language. Without a zone in the text it counts as UTC."""
+def strptime_ns(pattern: str, zone: tzinfo | None = UTC) -> Callable[[str], int]:
+    """Make a reader for `datetime.strptime`'s pattern language. Without a zone in the text it counts as in `zone`."""
 
     def read_ns(text: str) -> int:
         try:
-            read = datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone is looked at in the next line
-            read = read.replace(tzinfo=UTC) if read.tzinfo is None else read
+            read = in_zone(datetime.strptime(text, pattern), zone)  # noqa: DTZ007 - in_zone looks at the zone
             return _in_range((read - _EPOCH) // timedelta(microseconds=1) * 1_000, text)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, OSError) as error:
             raise _no_such(text, f"the format is {pattern}") from error
 
     return read_ns

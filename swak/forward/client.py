@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import selectors
 import socket
@@ -10,13 +9,20 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from errno import EINPROGRESS, EISCONN, EPROTO, EWOULDBLOCK
+from errno import EACCES, EINPROGRESS, EISCONN, EPROTO, EWOULDBLOCK
 from typing import TYPE_CHECKING, Any
 
+from swak.forward.exchange import Exchange
+from swak.forward.handshake import Caller, HandshakeError
+from swak.forward.tls import client_context, hang_up, is_tls, receive, send, waits
 from swak.sinks.guard import aborted_error
 
 if TYPE_CHECKING:
+    import ssl
+
     from swak.forward.frames import Frame
+    from swak.forward.handshake import Secrets
+    from swak.forward.tls import Tls
 
 SLICE_S = 0.1
 """How often a wait looks whether `abort` was called."""
@@ -36,7 +42,22 @@ class Client:
     One thread uses it; `abort` may come from any.
     """
 
-    def __init__(self, host: str, port: int, timeout_s: float, ack_timeout_s: float, total_s: float) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        timeout_s: float,
+        ack_timeout_s: float,
+        total_s: float,
+        *,
+        tls: Tls | None = None,
+        secrets: Secrets | None = None,
+        gzip: bool = False,
+        keepalive: bool = True,
+    ) -> None:
+        """`timeout_s` bounds connecting, and then each of the handshakes, of TLS and of the shared key."""
+        self._tls, self._secrets, self._gzip = tls, secrets, gzip
+        self.keepalive = keepalive
         self._where = f"{host}:{port}"
         self._host, self._port = host, port
         self._timeout_s = timeout_s
@@ -48,25 +69,30 @@ class Client:
         self._addresses: list[Address] = []
         self._accepted: list[Frame] = []
         self._unpacker: Any = None
+        self._early: deque[Any] = deque()
+        """Answers that nobody has looked at."""
+        self._goes_on = True
+        """Whether the receiver wants to keep the connection."""
 
     def connect(self) -> None:
         """Connect to the first address that answers within the timeout."""
-        import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when a plugin opens; it has no types
-
         self.close()
         self._check()
         failure: OSError | None = None
         try:
+            context = None if self._tls is None else client_context(self._tls)
             self._addresses = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
             for address in self._addresses:
                 try:
                     self._connect(address)
+                    if context is not None:
+                        self._encrypt(context)
+                    self._greet()
                 except OSError as error:
                     self._check()
                     self.close()
                     failure = error
                 else:
-                    self._unpacker = msgpack.Unpacker(max_buffer_size=_ANSWER_BYTES, strict_map_key=False)
                     return
         except OSError as error:
             failure = error
@@ -77,7 +103,7 @@ class Client:
         if not self.alive():
             self.connect()
         skip = len(self._accepted) if frames[: len(self._accepted)] == self._accepted else 0
-        exchange = _Exchange(frames[skip:])
+        exchange = Exchange(frames[skip:], gzip=self._gzip)
         try:
             self._run(exchange)
         except OSError as error:
@@ -86,6 +112,8 @@ class Client:
             self._check()
             raise self._located(error) from error
         self._accepted = []
+        if not (self.keepalive and self._goes_on):
+            self.close()
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -100,7 +128,7 @@ class Client:
             self._aborted = True
             if self._sock is not None:
                 with suppress(OSError):  # not connected yet: whoever connects looks at `_aborted` afterwards
-                    self._sock.shutdown(socket.SHUT_RDWR)
+                    hang_up(self._sock)
 
     def probe(self) -> bool:
         """Tell, within PROBE_S, whether the receiver takes connections at an address that was found before."""
@@ -135,31 +163,96 @@ class Client:
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code not in (0, EISCONN):
             raise OSError(code, os.strerror(code))
-        _tune(sock)
+        tune(sock)
         self._check()
+
+    def _encrypt(self, context: ssl.SSLContext) -> None:
+        with self._lock:
+            if self._sock is None:
+                raise aborted_error()
+            sock = context.wrap_socket(self._sock, server_hostname=self._host, do_handshake_on_connect=False)
+            self._sock = sock
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                sock.do_handshake()
+                return
+            except OSError as error:
+                wanted = waits(error)
+                if not wanted:
+                    self._check()
+                    raise OSError(EPROTO, f"TLS: {_tls_reason(error)}") from error
+            self._wait(sock, write=wanted == "write", read=wanted == "read")
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"no TLS handshake within {self._timeout_s:g} s")
+
+    def _greet(self) -> None:
+        """Show the receiver that we know the shared key, and see that it does."""
+        import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when a plugin opens; it has no types
+
+        self._unpacker = msgpack.Unpacker(max_buffer_size=_ANSWER_BYTES, strict_map_key=False)
+        self._early.clear()
+        self._goes_on = True
+        if self._secrets is None:
+            return
+        deadline = time.monotonic() + self._timeout_s
+        caller = Caller(self._secrets)
+        try:
+            ping = memoryview(caller.answer(self._answer(deadline)))
+            while ping:
+                ping = ping[self._send_some(ping, deadline) :]
+            caller.check(self._answer(deadline))
+        except HandshakeError as error:
+            raise OSError(EACCES, str(error)) from error
+        self._goes_on = caller.keepalive
+
+    def _answer(self, deadline: float) -> Any:
+        while not self._early:
+            sock = self._open_sock()
+            if self._wait(sock, write=False)[0]:
+                self._early.extend(self._read(sock))
+            elif time.monotonic() >= deadline:
+                raise TimeoutError(f"no shared key handshake within {self._timeout_s:g} s: does the receiver want one?")
+        return self._early.popleft()
+
+    def _send_some(self, data: memoryview, deadline: float) -> int:
+        sock = self._open_sock()
+        if not self._wait(sock, write=True)[1] and time.monotonic() >= deadline:
+            raise TimeoutError(f"nothing could be sent within {self._timeout_s:g} s")
+        return send(sock, data)
+
+    def _open_sock(self) -> socket.socket:
+        sock = self._sock
+        if sock is None:
+            raise aborted_error()
+        return sock
 
     def alive(self) -> bool:
         """Tell whether the receiver still holds the connection, as far as this side has heard."""
-        if self._sock is None:
+        sock = self._sock
+        if sock is None:
             return False
         try:
-            return self._sock.recv(1, socket.MSG_PEEK) != b""
+            if is_tls(sock):  # it cannot be peeked into
+                self._early.extend(self._read(sock))
+                return True
+            return sock.recv(1, socket.MSG_PEEK) != b""
         except BlockingIOError:
             return True
         except OSError:
             return False
 
-    def _run(self, exchange: _Exchange) -> None:
+    def _run(self, exchange: Exchange) -> None:
         started = heard = time.monotonic()
         while not exchange.over:
-            sock = self._sock
-            if sock is None:
-                raise aborted_error()
+            sock = self._open_sock()
             readable, writable = self._wait(sock, write=exchange.sending)
             if readable:
-                self._read(sock, exchange)
+                self._early.extend(self._read(sock))
+            while self._early:
+                exchange.answered(self._early.popleft())
             if writable:
-                exchange.sent(sock.send(exchange.next_bytes()))
+                exchange.sent(send(sock, exchange.next_bytes()))
             now = time.monotonic()
             if readable or writable:
                 heard = now
@@ -168,25 +261,29 @@ class Client:
             if now - started >= self._total_s:
                 raise TimeoutError(f"a batch took longer than {self._total_s:g} s")
 
-    def _read(self, sock: socket.socket, exchange: _Exchange) -> None:
-        import msgpack  # noqa: PLC0415 - see connect
+    def _read(self, sock: socket.socket) -> list[Any]:
+        """Return the answers that have arrived."""
+        import msgpack  # noqa: PLC0415 - see _greet
 
-        data = sock.recv(_ANSWER_BYTES // 2)
+        data = receive(sock, _ANSWER_BYTES // 2)
+        if data is None:
+            return []
         if not data:
             raise ConnectionResetError("the receiver closed the connection before it acked")
         try:
             self._unpacker.feed(data)
-            for answer in self._unpacker:
-                exchange.answered(answer)
-        except (ValueError, msgpack.exceptions.UnpackException) as error:
+            return list(self._unpacker)
+        except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
             raise OSError(EPROTO, "the receiver's answer is no msgpack") from error
 
-    def _wait(self, sock: socket.socket, *, write: bool) -> tuple[bool, bool]:
+    def _wait(self, sock: socket.socket, *, write: bool, read: bool = True) -> tuple[bool, bool]:
         """Wait one slice; return whether there is something to read, and room to write."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if write else 0)
+        wanted = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
         with _Selector() as selector:
             selector.register(sock, wanted)
-            ready = sum(events for _, events in selector.select(SLICE_S))
+            waiting = read and is_tls(sock) and sock.pending() > 0  # type: ignore[attr-defined]  # TLS has it
+            ready = sum(events for _, events in selector.select(0 if waiting else SLICE_S))
+            ready |= selectors.EVENT_READ if waiting else 0
         self._check()
         return bool(ready & selectors.EVENT_READ), bool(ready & selectors.EVENT_WRITE)
 
@@ -195,60 +292,18 @@ class Client:
             raise aborted_error()
 
     def _located(self, error: OSError) -> OSError:
+        if hasattr(error, "library"):  # of ssl: its numbers are no errno
+            return OSError(EPROTO, f"{self._where}: TLS: {_tls_reason(error)}")
         if error.errno is None:
             return type(error)(f"{self._where}: {error}")
         return OSError(error.errno, f"{self._where}: {error.strerror}")
 
 
-class _Exchange:
-    """Frames on their way: what is still to be sent, and which ids are still to be acked."""
-
-    def __init__(self, frames: list[Frame]) -> None:
-        self._frames = deque(frames)
-        self._waiting: dict[str, int] = {}
-        self._acked: set[int] = set()
-        self._number = 0
-        self._rest = memoryview(b"")
-
-    @property
-    def sending(self) -> bool:
-        """Whether bytes are left to be sent."""
-        return bool(self._rest or self._frames)
-
-    @property
-    def over(self) -> bool:
-        """Whether everything was sent and acked."""
-        return not (self.sending or self._waiting)
-
-    def acked(self) -> int:
-        """Return how many of the first frames were acked without a gap."""
-        return next(number for number in range(self._number + 1) if number not in self._acked)
-
-    def next_bytes(self) -> memoryview:
-        """Return what to send now."""
-        if not self._rest:
-            chunk_id = base64.b64encode(os.urandom(16)).decode()
-            self._rest = memoryview(self._frames.popleft().packed(chunk_id))
-            self._waiting[chunk_id] = self._number
-            self._number += 1
-        return self._rest
-
-    def sent(self, size_bytes: int) -> None:
-        """Note that the first bytes of `next_bytes` are out."""
-        self._rest = self._rest[size_bytes:]
-
-    def answered(self, answer: Any) -> None:
-        """Note one answer of the receiver. OSError when it is not the ack of something that was sent."""
-        chunk_id = answer.get("ack") if isinstance(answer, dict) else None
-        if isinstance(chunk_id, str) and chunk_id in self._waiting:
-            self._acked.add(self._waiting.pop(chunk_id))
-        elif isinstance(answer, list) and answer[:1] == ["HELO"]:
-            raise OSError(EPROTO, "the receiver asks for a shared key, which swak cannot give yet; switch it off there")
-        else:
-            raise OSError(EPROTO, f"the receiver acked what was not sent: {str(answer)[:80]}")
+def _tls_reason(error: OSError) -> str:
+    return getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
 
 
-def _tune(sock: socket.socket) -> None:
+def tune(sock: socket.socket) -> None:
     """Send at once, and notice a peer that vanished within a minute."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

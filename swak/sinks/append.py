@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak import log
+from swak.sinks.packed import whole_end
 
 if TYPE_CHECKING:
     from swak.sinks.guard import Guard
@@ -28,6 +29,22 @@ _FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os,
 _datasync = getattr(os, "fdatasync", os.fsync)
 
 
+class Manner(NamedTuple):
+    """How a file is made and added to."""
+
+    durable: bool = True
+    """Whether what is written counts as pending until it is synced."""
+    mode: int | None = None
+    """Permissions of a file that it makes, whatever the umask says."""
+    head: bytes = b""
+    """What an empty file begins with."""
+    packed: bool = False
+    """Whether msgpack is written instead of lines."""
+
+
+LINES = Manner()
+
+
 class Debt(NamedTuple):
     """The part of an unfinished write that could not be cut off yet."""
 
@@ -43,10 +60,9 @@ class AppendFile:
     mends a torn end, so that nobody cuts off what another is just writing.
     """
 
-    def __init__(self, path: str, *, durable: bool = True) -> None:
+    def __init__(self, path: str, manner: Manner = LINES) -> None:
         self.path = path
-        self.durable = durable
-        """Whether what is written counts as pending until it is synced."""
+        self.manner = manner
         self.identity = (0, 0)
         self.size_bytes = 0
         """Where our last write ended."""
@@ -64,7 +80,8 @@ class AppendFile:
     def open(self, guard: Guard) -> None:
         """Open or create the file and its folder, and mend its end. OSError says what is in the way."""
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        fd = guard.take(os.open(self.path, _FLAGS, 0o666))
+        mode = self.manner.mode
+        fd = guard.take(os.open(self.path, _FLAGS, 0o666 if mode is None else mode))
         self._fd, self._guard = fd, guard
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -75,11 +92,13 @@ class AppendFile:
             self.lost = "the file was replaced before it was synced; what was in it is written again"
         self.identity = identity
         self._new = status.st_size == 0
+        if self._new and mode is not None and hasattr(os, "fchmod"):
+            os.fchmod(fd, mode)
         self._share()
         self._pay()
         self._newline_first = False
         if self._is_torn():
-            if _lock(fd, exclusive=True) and self._is_torn():
+            if lock(fd, exclusive=True) and self._is_torn():
                 self._cut_torn_line(guard)
             self._share()
         self.size_bytes = os.fstat(fd).st_size
@@ -98,12 +117,12 @@ class AppendFile:
         """Append all of `data` or nothing. OSError leaves the file as it was, or remembers to cut it back first."""
         self._follow_path()
         self._pay()
-        self._append(b"\n" + data if self._newline_first else data)
+        self._append((b"\n" if self._newline_first else self._head()) + data)
         if os.fstat(self._fd).st_nlink == 0:  # deleted between the look and the write
             self._follow_path()
-            self._append(data)
+            self._append(self._head() + data)
         self._newline_first = False
-        self.pending_bytes += len(data) if self.durable else 0
+        self.pending_bytes += len(data) if self.manner.durable else 0
 
     def sync(self) -> None:
         """Make everything that was written safe, and look whether the file was renamed.
@@ -122,6 +141,28 @@ class AppendFile:
         with suppress(OSError):  # the next write meets it again, and what was written is safe
             self._follow_path()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a descriptor."""
+        return self._fd >= 0
+
+    def flush(self) -> None:
+        """Sync what is pending now. OSError: it is not safe, and the next `sync` says so, too."""
+        if self.pending_bytes:
+            self._sync_descriptor()
+
+    def leads_here(self) -> bool:
+        """Tell whether the path still leads to the open file."""
+        try:
+            status = Path(self.path).stat()
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self.identity
+
+    def alone(self) -> bool:
+        """Tell whether no other writer of ours has the open file."""
+        return lock(self._fd, exclusive=True) and lock(self._fd, exclusive=False)
+
     def inherit(self, old: AppendFile) -> bool:
         """Take over what `old` left pending, if the path still leads to that file and it did not shrink."""
         if old.lost or old.sync_failed:
@@ -136,6 +177,9 @@ class AppendFile:
         self.identity, self.size_bytes = old.identity, old.size_bytes
         self.pending_bytes, self.debt = old.pending_bytes, old.debt
         return True
+
+    def _head(self) -> bytes:
+        return b"" if self.size_bytes else self.manner.head
 
     def _append(self, data: bytes) -> None:
         view, done = memoryview(data), 0
@@ -160,6 +204,8 @@ class AppendFile:
             try:
                 os.ftruncate(self._fd, debt.keep_bytes)
             except PermissionError:  # append-only: the next write starts on a line of its own
+                if self.manner.packed:
+                    raise
                 self._newline_first = True
         else:
             LOG.warning("part of a write stays in the file: somebody else changed it since", path=self.path)
@@ -175,7 +221,7 @@ class AppendFile:
             elif self.pending_bytes:
                 _datasync(self._fd)
                 if self._new:
-                    _sync_folder(Path(self.path).parent)
+                    sync_folder(Path(self.path).parent)
                 self._new = False
                 self.pending_bytes = 0
         except OSError as error:
@@ -203,24 +249,26 @@ class AppendFile:
 
     def _share(self) -> None:
         """Tell other writers that we are here. OSError while one of them mends the end."""
-        if not _lock(self._fd, exclusive=False):
+        if not lock(self._fd, exclusive=False):
             raise BlockingIOError(EAGAIN, "another writer is just mending its end", self.path)
 
     def _is_torn(self) -> bool:
         size_bytes = os.fstat(self._fd).st_size
+        if self.manner.packed:
+            return whole_end(self._fd, size_bytes) != size_bytes
         return size_bytes > 0 and _read_at(self._fd, 1, size_bytes - 1) != b"\n"
 
     def _cut_torn_line(self, guard: Guard) -> None:
         """Move the bytes after the last line feed to `<path>.torn`: a process was killed while it wrote them."""
         size_bytes = os.fstat(self._fd).st_size
-        keep_bytes = self._last_line_end(size_bytes)
+        keep_bytes = whole_end(self._fd, size_bytes) if self.manner.packed else self._last_line_end(size_bytes)
         moved = keep_bytes is not None
         if keep_bytes is not None:
             self._copy_torn(guard, keep_bytes, size_bytes)
             try:
                 os.ftruncate(self._fd, keep_bytes)
             except OSError as error:
-                if error.errno != EPERM:  # EPERM: an append-only file
+                if error.errno != EPERM or self.manner.packed:  # EPERM: an append-only file
                     raise
                 moved = False
         self._newline_first = not moved
@@ -246,7 +294,7 @@ class AppendFile:
         return 0
 
     def _copy_torn(self, guard: Guard, start: int, stop: int) -> None:
-        fd = guard.take(os.open(f"{self.path}.torn", _FLAGS, 0o666))
+        fd = guard.take(os.open(f"{self.path}.torn", _FLAGS, 0o666 if self.manner.mode is None else self.manner.mode))
         try:
             while start < stop and (block := _read_at(self._fd, min(_BLOCK_BYTES, stop - start), start)):
                 start += os.write(fd, block)
@@ -263,7 +311,7 @@ def _read_at(fd: int, size_bytes: int, offset: int) -> bytes:
     return os.read(fd, size_bytes)
 
 
-def _lock(fd: int, *, exclusive: bool) -> bool:
+def lock(fd: int, *, exclusive: bool) -> bool:
     """Lock the file against other writers of ours without waiting; False when one of them is in the way."""
     if sys.platform == "win32":
         return True
@@ -276,8 +324,8 @@ def _lock(fd: int, *, exclusive: bool) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name safe, too."""
+def sync_folder(folder: Path) -> None:
+    """Make the name of a file that was made or renamed safe, too."""
     if sys.platform == "win32":
         return
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import glob
-from functools import partial
-from itertools import product
 from pathlib import Path
 
+from swak.conflicts import find_conflicts
 from swak.errors import ConfigError
-from swak.plugin import Input, Output
 from swak.recipe import Place, Recipe
 from swak.topology.findings import Report
 from swak.topology.graph import FlowGraph, Topology
@@ -27,8 +24,7 @@ def compile_recipe(recipe: Recipe) -> Topology:
     names = _flow_names(recipe, report)
     named = zip(names, recipe.flows, strict=True)
     flows = tuple(FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named)
-    _check_terminal(recipe, report)
-    _check_feedback(report)
+    find_conflicts(recipe, flows, report)
     if report.problems:
         raise ConfigError(list(dict.fromkeys(report.problems)))
     return Topology(flows, tuple(report.warnings))
@@ -48,26 +44,3 @@ def _flow_names(recipe: Recipe, report: Report) -> list[str]:
             report.problem(f'{flow.kind}: there is another flow named "{name}"', mend, flow.place)
         names.append(str(name))
     return names
-
-
-def _check_terminal(recipe: Recipe, report: Report) -> None:
-    readers = [one for one in report.met.values() if one.kind == "input" and one.uses_terminal]
-    if readers and recipe.file == "<stdin>":
-        mend = "put the recipe into a file"
-        report.problem(f"{readers[0].name}: standard input held the recipe itself", mend, readers[0].place)
-    for reader in readers[1:]:
-        report.problem(f"{reader.name}: another input reads standard input already", "leave one out", reader.place)
-
-
-def _check_feedback(report: Report) -> None:
-    """Refuse outputs that append to what an input of the recipe reads: every event would come round for ever."""
-    valid = [one for one in report.met.values() if one.valid]
-    for writer, reader in product(valid, valid):
-        if isinstance(writer, Output) and isinstance(reader, Input):
-            written = report.asked(writer, writer.writes_to)
-            for path in report.asked(reader, partial(filter, reader.reads, written))[:1]:
-                where = f"{reader.name} ({reader.place.file}:{reader.place.line})"
-                what = f"{writer.name}: it writes {path}, which {where} reads: events would come round for ever"
-                apart = f', or keep the pattern off it: exclude="{glob.escape(Path(path).name)}*"'
-                mend = "write to another path" + (apart if "exclude" in reader.options else "")
-                report.problem(what, mend, writer.place)

@@ -11,7 +11,7 @@ from swak.actors.messages import Sign
 from swak.event import Block, Chunk
 from swak.testing import Recorder
 from tests.actors.stepping import Stepping
-from tests.faults.flow import Numbers, Sink
+from tests.faults.flow import Hold, Numbers, Sink
 
 
 class Plain(Input):
@@ -170,3 +170,56 @@ def test_what_was_read_and_found_no_room_is_held() -> None:
         sources = flow.post("Numbers").sources
         assert sources is not None
         assert (tally.into, tally.held, tally.unaccounted()) == (sources.counts()[0], 5, 0)
+
+
+class Asked(Numbers):
+    """Its sender waits to hear of each batch. `told` holds the first number of those that are settled."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.log_of: dict[str, list[Any]] = {"told": [], "answered": [], "closed": []}
+
+    def fresh(self) -> Any:
+        made = super().fresh()
+        made.log_of = self.log_of
+        return made
+
+    def read(self) -> Any:
+        chunk = super().read()
+        assert chunk is not None
+        first, told = chunk.body.records()[0]["n"], self.log_of["told"]
+        return chunk._replace(position=None, told=lambda: None if first in told else told.append(first))
+
+    def answer(self) -> None:
+        self.log_of["answered"].append(len(self.log_of["told"]))
+
+    def close(self) -> None:
+        self.log_of["closed"].append(len(self.log_of["told"]))
+
+
+def test_an_input_whose_senders_wait_closes_only_when_they_were_told() -> None:
+    asked = Asked(7)
+    with Stepping(main(asked, Hold(), Sink())) as flow:
+        while flow.turn("Asked"):
+            pass
+        assert flow.post("Asked").state == "leaving"
+        assert asked.log_of["closed"] == []
+        for _ in range(3):
+            flow.settle_down()
+            flow.clock.advance(input_seat.IDLE_S)
+        assert asked.log_of["told"] == [0, 5]
+        assert asked.log_of["answered"][-1] == 2, "it was asked to tell the senders before it was closed"
+        assert asked.log_of["closed"] == [2]
+        assert flow.post("Asked").state == "over"
+
+
+def test_an_input_without_room_to_read_is_asked_to_tell_its_senders() -> None:
+    asked = Asked(10_000)
+    with Stepping(main(asked, Sink())) as flow:
+        while not flow.post("Asked").mailbox.blocked:
+            flow.turn("Asked")
+        assert flow.turn("Asked")
+        assert not flow.turn("Asked"), "it is asked now and then"
+        flow.clock.advance(input_seat.IDLE_S)
+        assert flow.turn("Asked")
+        assert asked.log_of["answered"] == [0, 0]

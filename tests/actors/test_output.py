@@ -130,3 +130,22 @@ def test_a_sync_that_fails_brings_the_pending_batches_again() -> None:
         assert sources is not None
         assert sources.counts() == (10, 10)
         assert sink.arrived == [*range(10), *range(10)]
+
+
+class Awaited(Numbers):
+    """Somebody waits for acks."""
+
+    def patience_s(self) -> float | None:
+        return 60.0
+
+
+def test_while_senders_wait_pending_writes_become_safe_when_there_is_no_more_to_write() -> None:
+    with Stepping(main(Awaited(10), Late())) as flow:
+        flow.turn("Late")
+        for _ in range(3):
+            flow.turn("Awaited")
+        flow.turn("Late")
+        assert flow.post("Late").mailbox.has_held, "one more is to be written first"
+        flow.turn("Late")
+        assert flow.turn("Late"), "no time has passed, and yet it syncs"
+        assert not flow.post("Late").mailbox.has_held

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-import gzip
 import struct
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from swak.event import Batch, Rows
-from swak.forward.frames import CHUNK_BYTES, Decoder, Frame, Incoming, ProtocolError, ack, frames
+from swak.forward.decoder import Decoder, Incoming
+from swak.forward.frames import CHUNK_BYTES, Frame, ack, frames
 from swak.testing import batch_of, block_of, event, promise
 
 if TYPE_CHECKING:
@@ -120,93 +119,6 @@ def test_the_times_of_many_events_are_their_own() -> None:
 def test_what_msgpack_cannot_carry_raises(value: object) -> None:
     with pytest.raises((TypeError, OverflowError)):
         frames(batch_of([event({"ok": 1}), event({"n": value})]))
-
-
-def test_a_message_is_read() -> None:
-    assert received(["a.b", 5, {"n": 1}]) == [Incoming("a.b", [5 * NS], [{"n": 1}], None)]
-
-
-def test_a_message_with_an_id_asks_for_an_ack() -> None:
-    assert received(["a", 5.5, {"n": 1}, {"chunk": "abc"}])[0].chunk_id == "abc"
-
-
-def test_forwarded_entries_are_read() -> None:
-    entries = [[msgpack.ExtType(0, struct.pack(">II", 5, 7)), {"n": 1}], [6, {"n": 2}]]
-    expected = Incoming("a", [5 * NS + 7, 6 * NS], [{"n": 1}, {"n": 2}], "x")
-    assert received(["a", entries, {"chunk": "x"}]) == [expected]
-
-
-def test_entries_with_metadata_are_read() -> None:
-    assert received(["a", [[[5, {"meta": 1}], {"n": 1}]]])[0].times == [5 * NS]
-
-
-def test_a_message_with_metadata_is_read() -> None:
-    assert received(["a", [5, {}], {"n": 1}]) == [Incoming("a", [5 * NS], [{"n": 1}], None)]
-
-
-@pytest.mark.parametrize("as_text", [True, False])
-def test_packed_entries_are_read(as_text: bool) -> None:
-    packed = msgpack.packb([5, {"n": 1}]) + msgpack.packb([msgpack.ExtType(0, b"\x00\x00\x00\x06\xff\xff\xff\xff"), {}])
-    frame = b"\x92" + msgpack.packb("a") + (b"\xda" if as_text else b"\xc5") + struct.pack(">H", len(packed)) + packed
-    assert received(frame)[0].records == [{"n": 1}, {}]
-
-
-def test_compressed_entries_are_read_from_several_members() -> None:
-    packed = gzip.compress(msgpack.packb([5, {"n": 1}])) + gzip.compress(msgpack.packb([6, {"n": 2}]))
-    assert received(["a", packed, {"compressed": "gzip"}])[0].records == [{"n": 1}, {"n": 2}]
-
-
-def test_a_heartbeat_is_nothing() -> None:
-    assert received(None) == []
-
-
-def test_frames_may_come_byte_by_byte() -> None:
-    decoder = Decoder()
-    data = msgpack.packb(["a", 1, {"n": 1}]) * 2
-    assert [one.records for byte in data for one in decoder.feed(bytes([byte]))] == [[{"n": 1}]] * 2
-
-
-def test_undecodable_text_is_kept_as_surrogates() -> None:
-    frame = b"\x93\xa1a\x05\x81\xa1k\xa1\xe9"
-    assert received(frame)[0].records == [{"k": "\udce9"}]
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "text",
-        [],
-        ["a"],
-        [1, 2, {}],
-        ["a", 5],
-        ["a", 5, "record"],
-        ["a", "later", {}],
-        ["a", [[5]]],
-        ["a", [["x", {}]]],
-        ["a", [[True, {}]]],
-        ["a", b"\x92\x05", {}],
-        ["a", b"\xc1", {}],
-        ["a", b"no gzip", {"compressed": "gzip"}],
-        ["a", gzip.compress(b"\x92\x05\x80")[:-9], {"compressed": "gzip"}],
-        ["a", [[float("inf"), {}]]],
-    ],
-)
-def test_what_is_no_frame_is_refused(frame: Any) -> None:
-    with pytest.raises(ProtocolError):
-        received(frame)
-
-
-def test_a_compression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swak.forward.frames.INFLATED_BYTES", 1_000_000)
-    with pytest.raises(ProtocolError, match="too large"):
-        received(["a", gzip.compress(b"\x00" * 2_000_000), {"compressed": "gzip"}])
-
-
-@example(b"\x81\x80\x00")  # a map whose key is a list
-@given(st.binary(max_size=200))
-def test_noise_is_a_protocol_error_or_nothing(data: bytes) -> None:
-    with suppress(ProtocolError):
-        received(data)
 
 
 VALUES = st.recursive(

@@ -10,16 +10,20 @@ import pkgutil
 import re
 import threading
 import time
+import typing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from swak.ack import Source
 from swak.errors import ConfigError, EndOfInput
-from swak.event import Chunk, Event
+from swak.event import Batch, Chunk, Event, Rows
+from swak.formats.rows import row_type
+from swak.formats.registry import FormatName, LineFormat
 from swak.plugin import Buffer, Filter, Input, Output, Plugin
-from swak.testing import assert_same_both_ways, batch_of, block_of, event
+from swak.testing import assert_same_both_ways, batch_of, block_of, event, promise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,27 +33,55 @@ EXAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "inputs.Counter": lambda _: {"count": 3, "rate": "100/s"},
     "inputs.DummyData": lambda _: {"count": 3, "rate": None, "seed": 1},
     "inputs.FileTailing": lambda folder: {"path": str(folder / "*.log"), "follow": False},
+    "inputs.Http": lambda _: {"port": 0},
+    "inputs.Forward": lambda _: {"port": 0},
     "inputs.Memory": lambda _: {"events": ["a line", {"n": 1}]},
     "inputs.Stdin": lambda _: {"max_line": "64k"},
+    "inputs.Tcp": lambda _: {"port": 0, "codec": "json"},
+    "inputs.Udp": lambda _: {"port": 0},
+    "filters.Apache": lambda _: {"format": "common"},
+    "filters.Convert": lambda _: {"types": {"n": "int", "message": "int"}, "nulls": ["?"]},
+    "filters.Csv": lambda _: {"columns": ["a", "b c"]},
+    "filters.Drop": lambda _: {"when": "message == '?' or n > 1"},
+    "filters.Grep": lambda _: {"include": "a|한", "exclude": {"message": "x"}},
     "filters.Json": lambda _: {"time_field": "ts"},
+    "filters.Kv": lambda _: {"rest": "words"},
+    "filters.Logfmt": lambda _: {},
+    "filters.Ltsv": lambda _: {"unescape": True},
     "filters.Nginx": lambda _: {"format": "common"},
-    "filters.Regex": lambda _: {"pattern": r"(?P<word>\w+)=(?P<value>\d+)"},
+    "filters.Reform": lambda _: {"set": {"tag": "${tag}: ${message}"}, "rename": {"message": "text"}, "tag": "x.${tag}"},
+    "filters.Regex": lambda _: {"pattern": r"\b(?P<word>\w+)=(?P<value>\d+)"},
+    "filters.Syslog": lambda _: {},
+    "filters.Time": lambda _: {"field": "message", "format": ["iso", "%b %d %H:%M:%S"]},
+    "filters.Tsv": lambda _: {"columns": ["a", "b"], "unescape": True},
+    "filters.W3C": lambda _: {"decode": True},
     "buffers.SizedBuffer": lambda _: {"count": 3},
     "buffers.TimedBuffer": lambda _: {"age": "1h"},
-    "outputs.File": lambda folder: {"path": str(folder / "out.log")},
+    "outputs.File": lambda folder: {"path": str(folder / "%Y" / "{tag}.log"), "compress": "gzip", "suffix": ".part"},
     "outputs.Fluentd": lambda _: {"host": "127.0.0.1", "port": 1},
+    "outputs.Http": lambda _: {"url": "http://127.0.0.1:1/"},
     "outputs.Memory": lambda _: {},
     "outputs.Null": lambda _: {},
     "outputs.Stdout": lambda _: {"format": "json"},
+    "outputs.Tcp": lambda _: {"host": "127.0.0.1", "port": 1},
+    "outputs.Udp": lambda _: {"host": "127.0.0.1", "port": 1},
 }
 """Options that make a working plugin, given an empty folder."""
 
-NEEDS_FAR_END = {"outputs.Fluentd"}
+NEEDS_FAR_END = {"outputs.Fluentd", "outputs.Http", "outputs.Tcp"}
 """Plugins that cannot be opened here: nobody answers. `open` may raise OSError, and `close` must still do."""
+
+SENT_TO = {"inputs.Forward", "inputs.Http", "inputs.Tcp", "inputs.Udp"}
+"""Inputs that others send to: they have no end, and no positions."""
 
 BASES: dict[str, type[Plugin]] = {"inputs": Input, "filters": Filter, "buffers": Buffer, "outputs": Output}
 LINES = ["", "a=1", "?", '{"a": 1, "ts": 5}', "{", '{"ts": "never"}', "한=2", "x y=3 z=4", '"']
 LINES += ['1.2.3.4 - - [21/Nov/2026:01:07:27 +0000] "GET / HTTP/1.1" 200 5', "[]"]
+LINES += ["a,b c", "a\tb", '1,"2""3"', '1,"2', "1,2", "1\t2\\t3", "a:1\tb:2", ":1", 'a=1 b="x y" c', 'a="x', "a = 'y"]
+LINES += ["#Version: 1.0", "#Fields: date time cs(User-Agent)", "2026-11-21 01:07:27 Moz+illa", "- - -", '"a b" 1 2', "#x"]
+LINES += ["<34>Oct 11 22:14:15 web su[3]: failed", "Feb 29 01:02:03 web kernel: [1.5] up", "Oct 11 22:14:15"]
+LINES += ['<165>1 2003-10-11T22:14:15.003Z web app - ID47 [x@1 a="b\\"]"] \ufefftext', "<999>1 - - - - - - x", "<1>1 - - - - - -"]
+LINES += ["2014-10-31T15:02:10Z", "1414767730", "12", "nul\0=\0", "\r", "\ufeff", "=", " ", "\t", "<", "a=b=c", "a:b:c"]
 
 
 def _squashed(name: str) -> str:
@@ -221,6 +253,8 @@ def test_aborting_is_harmless_when_nothing_is_under_way(name: str, make: Callabl
 def test_an_input_reads_on_after_its_positions(name: str, make: Callable[[str], Any], tmp_path: Path) -> None:
     if FOUND[name].uses_terminal:
         pytest.skip("what a person types cannot be had here")
+    if name in SENT_TO:
+        pytest.skip("what others send cannot be had again")
     (tmp_path / "in.log").write_text("one\ntwo\n")
     first = make(name)
     first.seek({})
@@ -262,18 +296,61 @@ def test_an_input_has_an_identity_and_can_be_interrupted_at_any_time(name: str, 
     plugin.interrupt()
 
 
-@of("filters")
-def test_a_filter_does_the_same_with_a_batch_as_with_each_event(name: str, make: Callable[[str], Any]) -> None:
-    for batch in (
+Row = msgspec.defstruct("Row", [("message", Any), ("n", Any)])
+WIDE = row_type("Wide", ("message", "odd name"))
+
+
+def batches() -> list[Batch]:
+    """Make batches of every shape, with good lines and bad ones."""
+    rows, wide = [Row(line, at) for at, line in enumerate(LINES)], [WIDE(line, None) for line in LINES]
+    times = [at * 86_400 * 10**9 for at in range(len(LINES))]
+    return [
         block_of(*LINES, at_s=7),
-        block_of(LINES[1]),
+        *(block_of(line, at_s=1_795_223_247) for line in LINES),
+        *(block_of(line, line, line) for line in LINES),
         block_of(*[line.encode() for line in LINES], b"\xff=1", b"\xff"),
-        block_of(*LINES, encoding="cp949"),
-        block_of(*LINES * 300),
-        batch_of([event({"message": line}, tag=f"t{at}", at_s=at) for at, line in enumerate(LINES)]),
+        block_of(*[line for line in LINES if line.isascii() or "한" in line], encoding="cp949"),
+        block_of(*LINES * 100),
+        batch_of([event({"message": line}, at_s=at) for at, line in enumerate(LINES)]),
+        batch_of([event({"message": line}, tag=f"t.{at}", at_s=at) for at, line in enumerate(LINES)]),
+        batch_of([event({"message": line + "\ud800"}) for line in LINES]),
         batch_of([event({}), event({"message": 5}), event({"message": None}), event({"message": b"a=1"})]),
-    ):
-        assert_same_both_ways(make(name), batch)
+        batch_of([event({"message": line, "n": n}) for line in LINES[:3] for n in (1, "2", 2.5, None, [3], {"x": 1})]),
+        Batch(Rows(rows, times), "rows", promise(len(rows))),
+        Batch(Rows(wide, times), "wide", promise(len(wide))),
+        Batch(Rows([Row("12", "3")] * 1_500, [5] * 1_500), "alike", promise(1_500)),
+    ]
+
+
+@of("filters")
+@pytest.mark.parametrize("on_error", ["dead", "pass", "drop"])
+def test_a_filter_does_the_same_with_a_batch_as_with_each_event(name: str, on_error: str, tmp_path: Path) -> None:
+    options = EXAMPLES[name](tmp_path)
+    if "on_error" not in FOUND[name].options:
+        if on_error != "dead":
+            pytest.skip("it has no choice")
+    else:
+        options |= {"on_error": on_error} | ({"error_tag": "bad"} if on_error == "pass" else {})
+    for batch in batches():
+        assert_same_both_ways(FOUND[name](**options), batch)
+
+
+HOSTILE = [mark * 100_000 for mark in ("a", "[", '"', "\\", "=", " ", ",", "\t", ":", "<", "\0", "\ud800", "'", "${", "#")]
+HOSTILE += ['a="' + "x " * 50_000, "a='" + '\\"' * 100_000, '"' + "a," * 50_000, "a=1 " * 80_000 + '"', "a:b\t" * 80_000]
+HOSTILE += ["1.2.3.4 - - " + "[" * 100_000, '1.2.3.4 - - [x] "' + '\\"' * 100_000, "1.2.3.4 - " + "[a] " * 60_000 + '"']
+HOSTILE += ["<1>1 - - - - - " + '[a b="]' * 50_000, "<1>1 - - - - - [a" + ' b="c"' * 50_000, "Oct 11 22:14:15 " + "a" * 100_000]
+HOSTILE += ["Oct 11 22:14:15 a " + "b[" * 100_000, "#Fields:" + " a" * 100_000, "#Fields: " + "a " * 900, '""" a ' * 50_000]
+HOSTILE += ["{" * 100_000, "9" * 100_000, "1,2,3" * 100_000, '{"a":' * 50_000, '"a""b ' * 50_000, "<1>" + "1 " * 100_000]
+
+
+@of("filters")
+def test_a_hostile_line_costs_no_more_than_its_length(name: str, tmp_path: Path) -> None:
+    plugin = FOUND[name](**EXAMPLES[name](tmp_path))
+    assert isinstance(plugin, Filter)
+    for line in HOSTILE:
+        began = time.process_time()
+        assert_same_both_ways(plugin, batch_of([event({"message": line}), event({"message": "a=1"})]))
+        assert time.process_time() - began < 3, repr(line[:40])
 
 
 @of("filters")
@@ -315,3 +392,14 @@ def test_an_output_can_be_probed_before_it_is_opened(name: str, make: Callable[[
     assert plugin.probe() in (True, False)
     assert plugin.alive() in (True, False)
     assert time.monotonic() - began < 5
+
+
+@of("outputs")
+def test_an_output_that_has_formats_has_those_of_the_registry(name: str) -> None:
+    option = FOUND[name].options.get("format")
+    if option is not None:
+        assert set(typing.get_args(option.type)) in (
+            set(typing.get_args(LineFormat)),
+            set(typing.get_args(FormatName)),
+        )
+        assert {"fields", "template", "zone"} <= set(FOUND[name].options)

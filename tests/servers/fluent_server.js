@@ -1,4 +1,5 @@
-// FluentServer of @fluent-org/logger as a process: `node fluent_server.js PORT FILE`, with NODE_PATH set.
+// FluentServer of @fluent-org/logger as a process: `node fluent_server.js PORT FILE [OPTIONS]`, with NODE_PATH set.
+// OPTIONS is JSON: key, users (passwords by name), cert (certificate and key in one file), ca (of clients).
 // It writes each event as a JSON line and, as the package does, acks a chunk before its events are stored.
 const fs = require("fs");
 const { FluentServer, EventTime } = require("@fluent-org/logger");
@@ -14,6 +15,17 @@ class Server extends FluentServer {
   }
 }
 
-const server = new Server({ listenOptions: { port, host: "127.0.0.1" } });
+const wanted = JSON.parse(process.argv[4] || "{}");
+const options = { listenOptions: { port, host: "127.0.0.1" } };
+if (wanted.key) {
+  const userDict = wanted.users || {};
+  options.security = { serverHostname: "npm", sharedKey: wanted.key, authorize: Boolean(wanted.users), userDict };
+}
+if (wanted.cert) {
+  const pem = fs.readFileSync(wanted.cert);
+  options.tlsOptions = { cert: pem, key: pem };
+  if (wanted.ca) Object.assign(options.tlsOptions, { ca: fs.readFileSync(wanted.ca), requestCert: true });
+}
+const server = new Server(options);
 process.on("SIGTERM", () => process.exit(0));
 server.listen().then(() => console.log(server.port));

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from swak.holding import HoldingBuffer
 from swak.options import option
 
@@ -20,6 +22,9 @@ class SizedBuffer(HoldingBuffer):
     """
 
     count: int = option("Events in a group.", above=0)
+
+    def longest_s(self) -> float:
+        return math.inf if self.count > 1 else 0.0
 
     def open(self) -> None:
         super().open()

@@ -19,6 +19,9 @@ class TimedBuffer(HoldingBuffer):
 
     age: Duration = option('How long the oldest event may wait, such as "30s" or "5M" (minutes).', above=0)
 
+    def longest_s(self) -> float:
+        return self.age
+
     def open(self) -> None:
         super().open()
         self.hold_s = self.age

@@ -23,8 +23,8 @@ class Regex(PatternFilter):
     The event keeps its time, unless `time_field` names a group that holds a better one: ISO 8601, seconds since 1970,
     or whatever `time_format` describes; without a zone it counts as UTC. The group stays in the record, too.
 
-    Text that does not match goes to the dead letters with the reason "no match", as do an impossible time and a field
-    that is missing or is no text. A pattern with nested repetition, such as `(a+)+`, can take for ever on a line that
+    Text that does not match does not fit ("no match"), nor does an impossible time, nor a field that is missing or is
+    no text: such events go to the dead letters, unless `on_error` says otherwise. A pattern with nested repetition, such as `(a+)+`, can take for ever on a line that
     nearly matches.
 
     Example:
@@ -32,10 +32,8 @@ class Regex(PatternFilter):
     """
 
     pattern: str = option("Regular expression with a named group, `(?P<name>...)`, for each field.")
-    field: str = option("Record field that holds the text.", default="message")
     time_field: str | None = option("Group that holds the event's time.", default=None)
     time_format: str | None = option('How that time is written, such as "%d.%m.%Y %H:%M:%S".', default=None)
-    keep: bool = option("Whether the event's other fields stay, too.", default=False)
 
     def check(self) -> list[tuple[str, str]]:
         try:
@@ -44,10 +42,7 @@ class Regex(PatternFilter):
             return [(f"pattern {self.pattern!r} is not a regular expression: {error}", "see Python's `re`")]
         if not names:
             return [(f"pattern {self.pattern!r} has no named group", "write (?P<name>...) around what to keep")]
-        problems = []
-        hidden = [name for name in names if name.startswith("__")]
-        if hidden:
-            problems.append((f'group "{hidden[0]}" cannot be a field', "leave the two underscores out"))
+        problems = super().check()
         if self.time_field is not None and self.time_field not in names:
             problems.append((f'time_field "{self.time_field}" is no group', f"there is {', '.join(names)}"))
         if self.time_format is not None and self.time_field is None:

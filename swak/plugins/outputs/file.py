@@ -1,16 +1,22 @@
-"""Append events to a file."""
+"""Append events to files."""
 
 import os
-from errno import EACCES, EISDIR, ENOSPC, ENOTDIR, ENXIO, EROFS
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from swak.event import Batch
-from swak.formats.lines import json_lines, raw_lines
-from swak.options import Duration, option
+from swak.formats.registry import Format, LineFormat, Shape
+from swak.formats.template import zone_of
+from swak.options import Duration, Size, option
 from swak.plugin import Output, Pending
-from swak.sinks.append import AppendFile
+from swak.sinks.append import Manner
+from swak.sinks.compress import available
+from swak.sinks.explain import explained
+from swak.sinks.fileset import FileSet
 from swak.sinks.guard import Guard, aborted_error
+from swak.sinks.pathname import PathTemplate, path_problems
+from swak.sinks.rotation import Rules
 from swak.sinks.stream import Stream, is_stream
 
 SYNC_BYTES = 8 * 1024 * 1024
@@ -18,79 +24,116 @@ SYNC_BYTES = 8 * 1024 * 1024
 WAIT_S = 0.5
 """How long one write waits for the reader of a pipe."""
 
-_MEND = {
-    EISDIR: "it is a folder; name a file in it",
-    ENOTDIR: "something above it is no folder",
-    EACCES: "let this user read and write it (mode and owner of the file and its folder)",
-    EROFS: "the file system is read-only",
-    ENXIO: "nobody reads this FIFO yet",
-    ENOSPC: "the disk is full; nothing of the batch was kept, it is tried again",
-}
-
 
 class File(Output):
-    """Append each event to a file: as a line of JSON (the record), or raw.
+    """Append each event to a file, or to one of many.
 
-    `raw` writes lines as they were read; of an event that was parsed it writes the field `message`, or else the
-    record as JSON. Tag and time are not written. A record that JSON cannot carry goes to the dead letters.
+    **Formats**: `json` (the record, one object a line), `raw` (lines as they were read; of an event that was parsed
+    the field `message`, or else the record as JSON), `csv` and `tsv` (the `fields`, after a line with their names if
+    `header=True`), `ltsv`, `msgpack` (one map after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON
+    with `@version`, `@timestamp` and `host`). A record that the format cannot carry goes to the dead letters.
 
-    With `fsync`, events count as delivered once the disk has them: at most that long, or 8 MiB, after they were
-    written. With `fsync=None` they count when the system has them: a crash of swak loses nothing then, but a power
-    cut can take what the system had not yet written (on Linux up to half a minute) without anybody noticing.
+    **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's time, `{tag}` and `{field}` for what the event
+    has; write `%%` and `{{` for the characters. A value never leaves its folder: slashes, backslashes and what cannot
+    be printed become `_`, so do a leading dot and a missing value, and a hash takes the middle of a name of more
+    than 180 bytes; the first time this is told in the log. At most `open_max` files are open; the one that was not
+    written to for longest is closed first, and each that was quiet for `close_after`.
 
-    The folder is made if need be. A batch is written as a whole or not at all; when the disk is full it waits. What
-    a killed process left of a line is moved to `<path>.torn`. When the file is renamed or deleted (logrotate), the
-    path is opened anew; what was not synced by then is synced, or written again. Several outputs may share a file.
+    **Delivery**: with `fsync`, events count as delivered once the disk has them: at most that long, or 8 MiB, after
+    they were written. With `fsync=None` they count when the system has them: a crash of swak loses nothing then, but
+    a power cut can take what the system had not yet written (on Linux up to half a minute) without anybody noticing.
+    To one file a batch is written as a whole or not at all; when the disk is full it waits. What a killed process
+    left of a line is moved to `<path>.torn`. When a file is renamed or deleted (logrotate), its path is opened anew;
+    what was not synced by then is synced, or written again. Several outputs may share a file.
+
+    **Rotation**: before a file would grow beyond `rotate_size`, and with the first write of each `rotate_every`
+    (counted from midnight), it gets the time behind its name, `app.log.20261121-010203.000001`. Nothing is ever
+    written over or removed. With `compress`, a file that was rotated, or closed for good, is compressed in the
+    background; the plain one goes when the compressed one is on disk. With `suffix` a file has its name only when it
+    is closed for good, and that suffix before. What a killed process left unfinished is finished at the next start.
+
     A FIFO, a device and /dev/stdout work as well, without sync.
 
     Example:
-        `task(in_.FileTailing("app.log"), out.Json(), out.File("/var/log/app.json"))`
+        `task(in_.FileTailing("app.log"), out.Json(), out.File("/var/log/app-%Y%m%d.json", compress="gzip"))`
     """
 
-    path: str = option("File to append to; it is made, with its folder, when it is not there.")
-    format: Literal["json", "raw"] = option("What a line holds.", default="json")
+    path: str = option("File to append to, made with its folder; strftime, {tag} and {field} may stand in it.")
+    format: LineFormat = option("How an event looks.", default="json")
     fsync: Duration | None = option("How long written events may wait for the disk; None never asks it.", default="1s")
+    fields: list[str] | None = option("Columns of csv, tsv and ltsv.", default=None)
+    header: bool = option("Whether a csv or tsv file begins with the names of its columns.", default=False)
+    template: str = option('What a line shows, e.g. "{time} {tag} {message}".', default="")
+    zone: str = option('Time zone of the path, the rotation and {time}: "UTC", "local" or a name.', default="UTC")
+    mode: str | None = option('Permissions of files it makes, e.g. "0640"; else the umask decides.', default=None)
+    rotate_size: Size | None = option("Size that a file does not exceed, save by one batch.", default=None, above=0)
+    rotate_every: Duration | None = option("How often a new file begins, e.g. 1h or 1d.", default=None, above=0)
+    compress: Literal["gzip", "zstd"] | None = option("What becomes of finished files.", default=None)
+    suffix: str = option('Ending of the name until the file is finished, e.g. ".part".', default="")
+    open_max: int = option("Files that are open at a time.", default=64, above=0)
+    close_after: Duration = option("How long a file of a varying path may be quiet.", default="5m", above=0)
 
     _aborted = False
     _guard: Guard | None = None
-    _sink: AppendFile | Stream | None = None
+    _sink: FileSet | Stream | None = None
+    _format: Format | None = None
     _pending_since: float | None = None
+    _well = True
+    """Whether the last call ended as it should: only then are files finished when they are closed."""
 
     def check(self) -> list[tuple[str, str]]:
-        return [] if self.path else [("path is empty", 'name a file, e.g. File("/tmp/out.json")')]
+        problems = path_problems(self.path, self.suffix, self.mode) + self._shape.problems()
+        if self.compress and not available(self.compress):
+            problems.append((f"this Python has no {self.compress}", "pip install backports.zstd, or take gzip"))
+        if self.header and self.format not in {"csv", "tsv"}:
+            problems.append((f'format="{self.format}" has no header', 'leave it out, or choose "csv" or "tsv"'))
+        return problems
 
     def writes_to(self) -> list[str]:
-        names = [os.path.abspath(self.path), os.path.realpath(self.path)]  # noqa: PTH100 - a Path keeps "a/../b"
+        name = self._sample() + self.suffix if self.path else ""
+        names = [os.path.abspath(name), os.path.realpath(name)]  # noqa: PTH100 - a Path keeps "a/../b"
         return list(dict.fromkeys(names)) if self.path else []
 
     def open(self) -> None:
         guard = self._guard = Guard()
         if self._aborted:
             raise aborted_error()
+        self._well, self._format = False, self._shape.made()
         try:
-            self._open(guard)
+            if is_stream(self.path):
+                self._sink = self._sink if isinstance(self._sink, Stream) else Stream(self.path)
+                self._sink.open(self.path, guard)
+            else:
+                self._sink = self._sink if isinstance(self._sink, FileSet) else self._files()
+                self._sink.open(guard)
         except OSError as error:
-            raise self._explained(error) from error
+            raise explained(error, self.path) from error
+        self._well = True
 
     def write(self, batch: Batch) -> type[Pending] | None:
-        data = json_lines(batch.body) if self.format == "json" else raw_lines(batch.body)
+        assert self._format is not None
+        self._well = False
         try:
-            if isinstance(self._sink, AppendFile) and data:
-                self._sink.write(data)
-                return self._now_pending() if self.fsync is not None else None
-            if isinstance(self._sink, Stream):
-                self._sink.write(data, WAIT_S)
+            if isinstance(self._sink, FileSet):
+                self._sink.write(batch, self._format)
+            elif self._sink is not None:
+                self._sink.write(self._format.encode(batch), WAIT_S)
         except OSError as error:
-            raise self._explained(error) from error
+            raise explained(error, self.path) from error
+        self._well = True
+        if isinstance(self._sink, FileSet) and (self._sink.pending_bytes or self._sink.lost):
+            return self._now_pending()
         return None
 
     def sync(self) -> None:
         self._pending_since = None
-        if isinstance(self._sink, AppendFile):
+        if isinstance(self._sink, FileSet):
+            self._well = False
             self._sink.sync()
+            self._well = True
 
     def due_at(self) -> float | None:
-        if self._pending_since is None or self.fsync is None or not isinstance(self._sink, AppendFile):
+        if self._pending_since is None or self.fsync is None or not isinstance(self._sink, FileSet):
             return None
         full = self._sink.pending_bytes >= SYNC_BYTES or self._sink.lost
         return self._pending_since + (0.0 if full else self.fsync)
@@ -98,15 +141,16 @@ class File(Output):
     def probe(self) -> bool:
         if isinstance(self._sink, Stream):
             return self._sink.ready()
-        folder = next((one for one in Path(self.path).parents if one.is_dir()), Path())
-        return os.access(folder, os.W_OK) and not Path(self.path).is_dir()
+        path = Path(self._sample())
+        folder = next((one for one in path.parents if one.is_dir()), Path())
+        return os.access(folder, os.W_OK) and not path.is_dir()
 
     def inherit(self, old: Output) -> bool:
         if not isinstance(old, File) or old.path != self.path:
             return False
-        if not isinstance(old._sink, AppendFile):  # noqa: SLF001 - of our own class
+        if not isinstance(old._sink, FileSet):  # noqa: SLF001 - of our own class
             return True  # nothing is ever pending in a stream
-        self._sink = AppendFile(self.path, durable=self.fsync is not None)
+        self._sink = self._files()
         if not self._sink.inherit(old._sink):  # noqa: SLF001 - of our own class
             return False
         self._pending_since = old._pending_since  # noqa: SLF001 - of our own class
@@ -115,8 +159,8 @@ class File(Output):
     def close(self) -> None:
         if self._guard is None:
             return
-        if isinstance(self._sink, AppendFile):
-            self._sink.close()
+        if isinstance(self._sink, FileSet):
+            self._sink.close(finish=self._well and not self._guard.aborted)
         elif self._sink is not None:
             self._sink.close(self._guard)
         self._guard.release()
@@ -126,21 +170,31 @@ class File(Output):
         if self._guard is not None:
             self._guard.abort()
 
-    def _open(self, guard: Guard) -> None:
-        if is_stream(self.path):
-            if not isinstance(self._sink, Stream):
-                self._sink = Stream(self.path)
-            self._sink.open(self.path, guard)
-        else:
-            if not isinstance(self._sink, AppendFile):
-                self._sink = AppendFile(self.path, durable=self.fsync is not None)
-            self._sink.open(guard)
+    @cached_property
+    def _shape(self) -> Shape:
+        return Shape(self.format, self.fields, self.template, zone=self.zone)
+
+    def _files(self) -> FileSet:
+        head = self._shape.made().head if self.header else b""
+        mode = None if self.mode is None else int(self.mode, 8)
+        manner = Manner(self.fsync is not None, mode, head, packed=self.format == "msgpack")
+        rules = Rules(self.rotate_size, self.rotate_every, self.suffix, self.compress, zone_of(self.zone))
+        template = PathTemplate(self.path, self.zone, self._tell)
+        return FileSet(
+            template, self.clock, manner, rules, open_max=self.open_max, close_after_s=float(self.close_after)
+        )
+
+    def _sample(self) -> str:
+        return PathTemplate(self.path, self.zone).path("x", self.clock.time_ns(), {})
+
+    def _tell(self, value: str, became: str) -> None:
+        if not self._told:
+            self._told = True
+            self.log.warning("a value cannot stand in a path; it is written as", value=value[:100], became=became)
+
+    _told = False
 
     def _now_pending(self) -> type[Pending]:
         if self._pending_since is None:
             self._pending_since = self.clock.monotonic()
         return Pending
-
-    def _explained(self, error: OSError) -> OSError:
-        mend = _MEND.get(error.errno or 0)
-        return OSError(error.errno, f"{error.strerror}{': ' if mend else ''}{mend or ''}", self.path)

@@ -59,6 +59,10 @@ def test_keywords_of_python_can_be_fields() -> None:
     assert drive(Regex(r"(?P<class>\w+) (?P<from>\w+)"), [event({"message": "a b"})]) == [{"class": "a", "from": "b"}]
 
 
+def test_names_that_python_keeps_for_itself_can_be_fields() -> None:
+    assert drive_batch(Regex("(?P<__slots__>a)"), block_of("a"))[0].record == {"__slots__": "a"}
+
+
 def test_another_field_can_hold_the_text() -> None:
     assert drive(Regex(LEVEL, field="log"), [event({"log": "INFO x"})]) == [{"level": "INFO", "message": "x"}]
 
@@ -117,7 +121,6 @@ def test_parts_have_at_most_a_thousand_rows() -> None:
     [
         ({"pattern": "(?P<a>"}, "is not a regular expression"),
         ({"pattern": "abc"}, "has no named group"),
-        ({"pattern": "(?P<__slots__>a)"}, "cannot be a field"),
         ({"pattern": LEVEL, "time_field": "when"}, 'time_field "when" is no group'),
         ({"pattern": LEVEL, "time_format": "%d"}, "time_format without time_field"),
     ],

@@ -289,3 +289,62 @@ def test_no_descriptor_is_left(path: Path) -> None:
         plugin.sync()
     plugin.close()
     assert open_descriptors() == before
+
+
+def test_a_path_may_have_the_day_the_tag_and_fields_in_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "%Y" / "{tag}-{host}.log", format="raw", zone="Asia/Seoul") as plugin:
+        plugin.write(batch_of([event({"message": "m", "host": "../x"}, tag="web", at_s=0)]))
+    assert (tmp_path / "1970" / "web-_._x.log").read_text() == "m\n"
+
+
+def test_a_value_that_cannot_stand_in_a_path_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(tmp_path / "{host}.log") as plugin:
+        plugin.write(batch_of([event({"host": ".."}), event({"host": "a/b"})]))
+        plugin.write(batch_of([event({})]))
+    assert [one.getMessage().count("cannot stand in a path") for one in caplog.records] == [1]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"path": "/x/{"}, "path: "),
+        ({"suffix": "/x"}, "suffix or path"),
+        ({"mode": "0888"}, "no octal number"),
+        ({"header": True}, "has no header"),
+        ({"format": "csv"}, "without fields"),
+        ({"zone": "Mars"}, "there is no time zone"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options: dict[str, Any], what: str) -> None:
+    problems = File(**({"path": "/x"} | options)).check()
+    assert any(what in text for text, _ in problems)
+
+
+def test_options_that_fit_are_no_problem() -> None:
+    assert File("/x/{tag}-%Y.log", mode="0640", compress="gzip", suffix=".part", rotate_size="1g").check() == []
+
+
+def test_csv_has_a_header_when_asked_for(path: Path) -> None:
+    with opened(path, format="csv", fields=["a", "b"], header=True, mode="0600") as plugin:
+        plugin.write(batch_of([event({"a": 1})]))
+        plugin.write(batch_of([event({"b": "x,y"})]))
+    assert path.read_text() == 'a,b\n1,\n,"x,y"\n'
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_error_in_the_last_write_leaves_files_unfinished(path: Path) -> None:
+    plugin = File(str(path), suffix=".part")
+    plugin.open()
+    plugin.write(block_of("a"))
+    with pytest.raises(TypeError):
+        plugin.write(batch_of([event({"bad": object()})]))
+    plugin.close()
+    assert [one.name for one in path.parent.iterdir()] == ["out.log.part"]
+    plugin.open()
+    plugin.write(block_of("b"))
+    plugin.close()
+    assert path.read_text() == '{"message":"a"}\n{"message":"b"}\n'
+
+
+def test_a_varying_path_says_what_it_may_write(tmp_path: Path) -> None:
+    assert File(str(tmp_path / "{tag}.log"), suffix=".part").writes_to() == [str(tmp_path / "x.log.part")]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from tests.oracle import judge
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers.certificates import Certificates
     from tests.servers.receivers import Receiver
 
 DEADLINE_S = 20.0
@@ -363,3 +365,119 @@ def wait_until(holds: Any) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never happened"
         pause.wait(0.01)
+
+
+def npm_server(receiver: Receiver, **options: Any) -> int:
+    """Start the independent server anew with these options, and return its port."""
+    receiver.stop()
+    receiver.start(json.dumps(options))
+    return receiver.port
+
+
+SECRETS: list[dict[str, Any]] = [{"shared_key": "k"}, {"shared_key": "k", "user": "ann", "password": "p"}]
+
+
+@pytest.mark.parametrize("gzip", [False, True])
+@pytest.mark.parametrize("secrets", [{}, *SECRETS], ids=["open", "key", "user"])
+@pytest.mark.parametrize("tls", ["", "server", "both"])
+def test_an_independent_server_lets_us_in(
+    fluent_logger_server: Receiver, certificates: Certificates, secrets: dict[str, Any], gzip: bool, tls: str
+) -> None:
+    theirs: dict[str, Any] = {"key": "k"} if secrets else {}
+    theirs |= {"users": {"ann": "p"}} if "user" in secrets else {}
+    theirs |= {"cert": certificates.server} if tls else {}
+    theirs |= {"ca": certificates.ca} if tls == "both" else {}
+    ours = {**secrets, "gzip": gzip, **({"tls": True, "ca": certificates.ca} if tls else {})}
+    ours |= {"cert": certificates.client} if tls == "both" else {}
+    with opened(npm_server(fluent_logger_server, **theirs), **ours) as plugin:
+        for start in range(0, 3_000, 1_000):
+            plugin.write(numbers(start, start + 1_000))
+            assert plugin.alive()
+    arrived = [one["record"]["n"] for one in fluent_logger_server.wait_for(3_000)]
+    judge(range(3_000), arrived).assert_right()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"shared_key": "wrong"}, "mismatch"),
+        ({"shared_key": "k", "user": "ann", "password": "wrong"}, "mismatch"),
+        ({"shared_key": "k", "hostname": "npm"}, "Same hostname"),
+    ],
+)
+def test_an_independent_server_that_refuses_us_says_why(
+    fluent_logger_server: Receiver, options: dict[str, Any], reason: str
+) -> None:
+    users = {"users": {"ann": "p"}} if "user" in options else {}
+    port = npm_server(fluent_logger_server, key="k", **users)
+    with pytest.raises(PermissionError, match=reason), opened(port, **options):
+        pass
+
+
+def test_a_server_of_another_authority_gets_nothing(fluent_logger_server: Receiver, certificates: Certificates) -> None:
+    port = npm_server(fluent_logger_server, cert=certificates.stranger)
+    with pytest.raises(OSError, match=f"127.0.0.1:{port}: TLS: .*certificate"), opened(port, tls=True):
+        pass
+    with opened(port, tls=True, verify=False) as plugin:
+        plugin.write(numbers(0, 1))
+    fluent_logger_server.wait_for(1)
+
+
+def test_a_server_that_asks_for_no_key_is_a_timeout_that_says_so(forward_receiver: Receiver) -> None:
+    with (
+        pytest.raises(TimeoutError, match="does the receiver want one"),
+        opened(forward_receiver.port, timeout=0.2, shared_key="k"),
+    ):
+        pass
+
+
+def test_a_server_that_speaks_no_tls_is_a_timeout(forward_receiver: Receiver) -> None:
+    with pytest.raises(OSError, match="TLS"), opened(forward_receiver.port, timeout=0.2, tls=True):
+        pass
+
+
+def test_without_keepalive_each_write_has_a_connection_of_its_own(forward_receiver: Receiver) -> None:
+    with opened(forward_receiver.port, keepalive=False) as plugin:
+        for n in range(3):
+            plugin.write(numbers(n, n + 1))
+            assert plugin._client is not None
+            assert plugin._client._sock is None
+            assert plugin.alive()
+    judge(range(3), [one["n"] for one in forward_receiver.records()]).assert_right()
+
+
+def test_an_idle_tls_connection_that_the_server_closed_is_noticed(
+    fluent_logger_server: Receiver, certificates: Certificates
+) -> None:
+    options = {"cert": certificates.server}
+    with opened(npm_server(fluent_logger_server, **options), tls=True, ca=certificates.ca) as plugin:
+        plugin.write(numbers(0, 10))
+        fluent_logger_server.wait_for(10)
+        fluent_logger_server.stop()
+        wait_until(lambda: not plugin.alive())
+        fluent_logger_server.start(json.dumps(options))
+        deliver(plugin, numbers(10, 20))
+        judge(range(20), [one["record"]["n"] for one in fluent_logger_server.wait_for(20)]).assert_right()
+
+
+def test_abort_ends_a_write_under_tls(fluent_logger_server: Receiver, certificates: Certificates) -> None:
+    port = npm_server(fluent_logger_server, cert=certificates.server, key="k")
+    with opened(port, tls=True, ca=certificates.ca, shared_key="k") as plugin:
+        plugin.abort()
+        with pytest.raises(OSError, match="told to stop"):
+            plugin.write(numbers(0, 3))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"ca": "ca.pem"}, "TLS, which is off"),
+        ({"verify": False}, "TLS, which is off"),
+        ({"tls": True, "key": "key.pem"}, "without a certificate"),
+        ({"user": "ann"}, "go with a shared key"),
+    ],
+)
+def test_options_that_do_nothing_alone_are_refused(options: dict[str, Any], problem: str) -> None:
+    ((what, mend),) = Fluentd("h", **options).check()
+    assert problem in what
+    assert mend

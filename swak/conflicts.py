@@ -1,0 +1,78 @@
+"""What is wrong with plugins of one recipe taken together, though each of them is right."""
+
+from __future__ import annotations
+
+import glob
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swak.plugin import Buffer, Input, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from swak.plugin import Plugin
+    from swak.recipe import Recipe
+    from swak.topology.findings import Report
+    from swak.topology.graph import FlowGraph
+
+
+def find_conflicts(recipe: Recipe, flows: Iterable[FlowGraph], report: Report) -> None:
+    """Look at all plugins that the report has met, and at each flow, and report what does not go together."""
+    _check_terminal(recipe, report)
+    _check_feedback(report)
+    for flow in flows:
+        _check_patience(flow, report)
+
+
+def _check_terminal(recipe: Recipe, report: Report) -> None:
+    readers = [one for one in report.met.values() if one.kind == "input" and one.uses_terminal]
+    if readers and recipe.file == "<stdin>":
+        mend = "put the recipe into a file"
+        report.problem(f"{readers[0].name}: standard input held the recipe itself", mend, readers[0].place)
+    for reader in readers[1:]:
+        report.problem(f"{reader.name}: another input reads standard input already", "leave one out", reader.place)
+
+
+def _check_feedback(report: Report) -> None:
+    """Refuse outputs that append to what an input of the recipe reads: every event would come round for ever."""
+    valid = [one for one in report.met.values() if one.valid]
+    for writer, reader in product(valid, valid):
+        if isinstance(writer, Output) and isinstance(reader, Input):
+            written = report.asked(writer, writer.writes_to)
+            for path in report.asked(reader, partial(filter, reader.reads, written))[:1]:
+                where = f"{reader.name} ({reader.place.file}:{reader.place.line})"
+                what = f"{writer.name}: it writes {path}, which {where} reads: events would come round for ever"
+                apart = f', or keep the pattern off it: exclude="{glob.escape(Path(path).name)}*"'
+                mend = "write to another path" + (apart if "exclude" in reader.options else "")
+                report.problem(what, mend, writer.place)
+
+
+def _check_patience(flow: FlowGraph, report: Report) -> None:
+    """Refuse buffers that keep events unsettled for longer than those who sent them wait for an ack."""
+    source = flow.stages[0].plugin if flow.stages else None
+    patience_s = source.patience_s() if isinstance(source, Input) and source.valid else None
+    if source is None or patience_s is None:
+        return
+    waited_s = dict.fromkeys((stage.name for stage in flow.stages), 0.0)
+    for stage in flow.stages:  # upstream first
+        buffer = stage.plugin
+        before_s = waited_s[stage.name]
+        if isinstance(buffer, Buffer) and buffer.valid:
+            waited_s[stage.name] += buffer.longest_s()
+            if before_s < patience_s <= waited_s[stage.name]:
+                report.problem(*_too_long(source, patience_s, buffer, waited_s[stage.name]), buffer.place)
+        for name in stage.downstream():
+            waited_s[name] = max(waited_s[name], waited_s[stage.name])
+
+
+def _too_long(source: Plugin, patience_s: float, buffer: Buffer, waited_s: float) -> tuple[str, str]:
+    """Say what is wrong, and how to mend it."""
+    held = "until enough of them have come" if waited_s == float("inf") else f"for up to {waited_s:g} s"
+    where = f"{source.name} ({source.place.file}:{source.place.line})"
+    what = f"{buffer.name}: it holds events in memory {held}, but whoever sends them to {where}"
+    what += f" waits {patience_s:g} s for the ack and then sends them again"
+    mend = f"hold them for less than that, or say how long the senders wait: {source.name}(ack_timeout=...)"
+    return what, mend + " (None: they want no acks); a durable buffer on disk, out.DiskBuffer, is yet to come"

@@ -1,0 +1,86 @@
+"""Rows and columns: row types with any field names, one field of every event, and some of the events of a batch."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import compress
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from swak.event import EVENTS_MAX, Block, Dicts, Rows
+from swak.formats.plain import readable
+from swak.formats.template import look_up
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swak.event import Batch, Body
+
+_ONE_BYTE_LINE_ENDS = ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1")
+"""Encodings in which the byte of a line feed is always a line feed."""
+
+
+@lru_cache(maxsize=100)
+def row_type(name: str, fields: tuple[str, ...]) -> type[Any]:
+    """Make a struct with these fields, which all hold anything. Names need be no identifiers, but all different.
+
+    The same arguments give the same type, so that rows made before and after a restart travel together.
+    """
+    if all(field.isidentifier() and not field.startswith("__") for field in fields):
+        return msgspec.defstruct(name, [(field, Any) for field in fields], gc=False)
+    inner = [f"f{number}" for number in range(len(fields))]
+    written = dict(zip(inner, fields, strict=True))
+    return msgspec.defstruct(name, [(field, Any) for field in inner], rename=written, gc=False)
+
+
+def column(body: Body, name: str) -> list[Any]:
+    """Return one field of every event, None where it is missing. `outer.inner` leads into nested fields."""
+    if isinstance(body, Block):
+        return body.lines() if name == "message" else [None] * body.count
+    if isinstance(body, Rows) and body.rows:
+        kind = type(body.rows[0])
+        if name in kind.__struct_encode_fields__:
+            inner = kind.__struct_fields__[kind.__struct_encode_fields__.index(name)]
+            return list(map(attrgetter(inner), body.rows))
+        if "." not in name:
+            return [None] * body.count
+    records = readable(body)
+    if "." in name:
+        return [look_up(record, name) for record in records]
+    return [record.get(name) for record in records]
+
+
+def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | list[str]]]:
+    """Return the events for which `wanted` holds, in parts that are not too long; lines stay bytes."""
+    body, tags = batch.body, batch.tags
+    tags = tags if isinstance(tags, str) else list(compress(tags, wanted))
+    if not any(wanted):
+        return []
+    if isinstance(body, Block) and body.encoding.lower() in _ONE_BYTE_LINE_ENDS:
+        return [(body if all(wanted) else _lines_of(body, wanted), tags)]
+    times = list(compress(body.times(), wanted))
+    size_bytes = body.size_bytes * len(times) // body.count
+    chosen: Rows | Dicts
+    if isinstance(body, Rows):
+        chosen = Rows(list(compress(body.rows, wanted)), times, size_bytes)
+    else:
+        chosen = Dicts(list(compress(readable(body), wanted)), times, size_bytes)
+    return in_parts(chosen, tags)
+
+
+def in_parts(body: Rows | Dicts, tags: str | list[str]) -> list[tuple[Body, str | list[str]]]:
+    """Cut a body into parts that are not too long."""
+    if body.count <= EVENTS_MAX:
+        return [(body, tags)] if body.count else []
+    starts = range(0, body.count, EVENTS_MAX)
+    cut = [tags if isinstance(tags, str) else tags[start : start + EVENTS_MAX] for start in starts]
+    return [(body.cut(start, start + EVENTS_MAX), part) for start, part in zip(starts, cut, strict=True)]
+
+
+def _lines_of(body: Block, wanted: Sequence[bool]) -> Block:
+    data = b"\n".join(compress(body.data.split(b"\n"), wanted)) + b"\n"
+    times = list(compress(body.times(), wanted))
+    alike = times.count(times[0]) == len(times)
+    return Block(data, times[0], body.encoding, len(times), None if alike else times)

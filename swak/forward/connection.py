@@ -1,0 +1,224 @@
+"""One sender that is connected: its handshakes, its frames, and the acks on their way back. Never blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from swak.forward.decoder import Decoder, ProtocolError
+from swak.forward.frames import ack
+from swak.forward.handshake import HandshakeError, Keeper
+from swak.forward.tls import is_tls, receive, send, waits
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from swak.forward.decoder import Incoming
+    from swak.forward.handshake import Lock
+
+PING_BYTES = 8 * 1024
+"""What a sender may say before it has shown that it knows the key."""
+OUT_BYTES = 256 * 1024
+"""Answers that may wait for a sender to read them."""
+RATE_BYTES = 16 * 1024
+"""What a chunk on its way must come in at, in bytes a second, after its first `timeout_s`."""
+
+
+class Closed(Exception):  # noqa: N818 - the ordinary end of a connection
+    """The connection is over. `reason` is empty where nothing is wrong with that; `detail` says more."""
+
+    def __init__(self, reason: str = "", detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Promise:
+    """A chunk that is to be acked when all of its parts are settled."""
+
+    __slots__ = ("chunk_id", "connection", "made", "open", "whole")
+
+    def __init__(self, connection: Connection, chunk_id: str) -> None:
+        self.connection = connection
+        self.chunk_id = chunk_id
+        self.open: set[int] = set()
+        self.made = 0
+        self.whole = False
+
+    def part(self, *, last: bool) -> int:
+        """Note one more part and return its number."""
+        self.made += 1
+        self.open.add(self.made)
+        self.whole = last
+        return self.made
+
+    def settle(self, number: int) -> bool:
+        """Cross a part out; return whether the chunk can be acked now. May be repeated."""
+        if number not in self.open:
+            return False
+        self.open.remove(number)
+        return self.whole and not self.open
+
+
+class Connection:
+    """A socket that does not block, and what is under way on it. Times are seconds of the server's clock."""
+
+    __slots__ = (
+        "_begun_at", "_decoder", "_early", "_got_bytes", "_keeper", "_out", "_shaking",
+        "counted_bytes", "ended", "mask", "owed", "peer", "since", "sock", "wants_write",
+    )  # fmt: skip
+
+    def __init__(self, sock: socket.socket, peer: str, lock: Lock | None, frame_bytes_max: int, now: float) -> None:
+        self.sock = sock
+        self.peer = peer
+        self.since = now
+        self.ended = False
+        """Whether the sender says nothing any more."""
+        self.owed = 0
+        """Chunks that are still to be acked."""
+        self.wants_write = False
+        """Whether to go on as soon as there is room to write."""
+        self.mask = 0
+        """What the server waits for on the socket."""
+        self.counted_bytes = 0
+        """What the server has counted of `held_bytes`."""
+        self._keeper = None if lock is None else Keeper(lock)
+        self._shaking = is_tls(sock)
+        self._decoder = Decoder(frame_bytes_max)
+        self._early = b""
+        self._out = bytearray()
+        self._begun_at: float | None = None
+        self._got_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of a chunk that is not complete."""
+        return self._decoder.held_bytes
+
+    @property
+    def begun_at(self) -> float | None:
+        """When the chunk that is on its way began, or the handshake that is not over."""
+        return self.since if self._shaking or self._keeper is not None else self._begun_at
+
+    def begin(self) -> None:
+        """Speak first, where that is due. Closed: it cannot be spoken with."""
+        if not self._shaking and self._keeper is not None:
+            self.send(self._keeper.helo())
+
+    def receive(self) -> tuple[bytes, bool]:
+        """Return bytes of frames, and whether there may be more at once. Closed: the connection is over.
+
+        The end of what the sender says is no end yet when it waits for acks: see `ended`.
+        """
+        self.wants_write = bool(self._out)
+        if self._shaking and not self._shake():
+            return b"", False
+        data = self._receive()
+        if data is None:
+            return b"", False
+        if not data:
+            self.ended = True
+            if self.held_bytes or self._early:
+                raise Closed("ended in the middle of a chunk", f"{self.held_bytes} bytes of it have come")
+            return b"", False
+        return (data if self._keeper is None else self._admit(data, self._keeper)), is_tls(self.sock)
+
+    def _receive(self) -> bytes | None:
+        try:
+            return receive(self.sock)
+        except OSError as error:
+            raise Closed(*self._broken(error)) from error
+
+    def _broken(self, error: OSError) -> tuple[str, str]:
+        return ("ended in the middle of a chunk", str(error)) if self.held_bytes else ("", str(error))
+
+    def feed(self, data: bytes, now: float) -> Iterator[Incoming]:
+        """Give the events of frames that are complete now. Closed: this is not the protocol."""
+        try:
+            yield from self._decoder.feed(data)
+        except ProtocolError as error:
+            raise Closed("no forward protocol", str(error)) from error
+        if not self.held_bytes:
+            self._begun_at = None
+        elif self._begun_at is None or len(data) >= self.held_bytes:
+            self._begun_at, self._got_bytes = now, self.held_bytes
+        else:
+            self._got_bytes += len(data)
+
+    def late(self, now: float, timeout_s: float) -> str:
+        """Tell for what the sender takes too long, if it does."""
+        if self._shaking or self._keeper is not None:
+            return "handshake took too long" if now - self.since > timeout_s else ""
+        if self._begun_at is None:
+            return ""
+        return "chunk took too long" if now - self._begun_at > timeout_s + self._got_bytes / RATE_BYTES else ""
+
+    def promise(self, chunk_id: str) -> Promise:
+        """Note that a chunk is to be acked."""
+        self.owed += 1
+        return Promise(self, chunk_id)
+
+    def keep(self, promise: Promise) -> None:
+        """Ack a chunk."""
+        self.owed -= 1
+        self.send(ack(promise.chunk_id))
+
+    def send(self, data: bytes) -> None:
+        """Send, or keep what there is no room for. Closed: the sender is gone, or never reads."""
+        self._out += data
+        if len(self._out) > OUT_BYTES:
+            raise Closed("does not read its acks")
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        try:
+            while self._out and (count := send(self.sock, self._out)):
+                del self._out[:count]
+        except OSError as error:
+            raise Closed(*self._broken(error)) from error
+        self.wants_write = bool(self._out)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to be sent, now or later."""
+        return not (self.owed or self._out)
+
+    def _shake(self) -> bool:
+        """Go on with the handshake of TLS; return whether it is over."""
+        try:
+            self.sock.do_handshake()  # type: ignore[attr-defined]  # a socket of TLS has it
+        except OSError as error:
+            wanted = waits(error)
+            if not wanted:
+                why = getattr(error, "reason", "") or str(error)
+                raise Closed("no TLS", str(why)) from error
+            self.wants_write = wanted == "write"
+            return False
+        self._shaking = False
+        self.begin()
+        return True
+
+    def _admit(self, data: bytes, keeper: Keeper) -> bytes:
+        """Look at what comes before the sender is let in, and return what follows."""
+        import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when a plugin opens; it has no types
+
+        self._early += data
+        unpacker = msgpack.Unpacker(read_size=len(self._early), max_buffer_size=len(self._early))
+        unpacker.feed(self._early)
+        try:
+            ping: Any = unpacker.unpack()
+            pong = keeper.answer(ping)
+        except msgpack.OutOfData:
+            if len(self._early) > PING_BYTES:
+                raise Closed("no shared key", "it says too much before its PING") from None
+            return b""
+        except HandshakeError as error:
+            self.send(keeper.refusal(str(error)))
+            raise Closed("no shared key", str(error)) from error
+        except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+            raise Closed("no shared key", f"no forward protocol: {error or type(error).__name__}") from error
+        rest = self._early[unpacker.tell() :]
+        self._keeper, self._early = None, b""
+        self.send(pong)
+        return rest

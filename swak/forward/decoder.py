@@ -1,0 +1,399 @@
+"""The receiving side of the forward protocol as bytes: whole frames, and their events in parts of bounded size."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from contextlib import suppress
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from swak.event import DICT_BYTES, EVENTS_MAX
+from swak.forward.frames import EVENT_TIME, NS, SECONDS, has_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swak.event import Record
+
+FRAME_BYTES = 64 * 1024 * 1024
+INFLATED_TIMES = 4
+"""How much larger than a frame may be what a compressed one unpacks to: a few bytes of gzip can stand for gigabytes."""
+SMALL_BYTES = 64 * 1024
+"""A frame up to this size is decoded at once: a byte of msgpack makes at most 72 bytes of objects (an empty dict)."""
+PART_BYTES = 1024 * 1024
+VALUES_MAX = 1_000_000
+"""Values in one record, where the record is larger than PART_BYTES."""
+CHUNK_ID_CHARS = 1024
+"""Length of a chunk's id: it is sent back. Known senders use 16 bytes in base64."""
+
+_UNPACKER_BYTES = 4 * 1024
+"""What an Unpacker takes at first; msgpack's own choice is a MiB, and there is one for each connection."""
+_RESCANNED_BYTES = 16 * 1024
+"""A frame that began with less is looked through anew: an Unpacker weighs 42 KB, and a connection need not have one."""
+_ARRAYS = {0xDC: 3, 0xDD: 5}
+_HEADS = {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}
+"""Bytes before the content of `array`, and of `bin` and `str`, by their first byte; short ones have one."""
+_TLS_HELLO = 0x16
+
+
+class ProtocolError(ValueError):
+    """What came is not the forward protocol."""
+
+
+class EventTime(NamedTuple):
+    """The protocol's time, as it was received."""
+
+    time_ns: int
+
+
+class Incoming(NamedTuple):
+    """Events of one frame: all of them, or a part."""
+
+    tag: str
+    times: list[int]
+    records: list[Record]
+    chunk_id: str | None
+    """To be acked once all events of the frame are safe; None when the sender does not ask."""
+    last: bool = True
+    """Whether these are the last ones of their frame."""
+    size_bytes: int | None = None
+    """Their resident size, where it was estimated."""
+
+
+class Decoder:
+    """Makes events of the bytes of one connection: message, forward, packed and compressed frames.
+
+    A frame is looked through without making objects before any of it is decoded: what is broken gives nothing, and
+    what is large is decoded in parts of at most EVENTS_MAX events and about PART_BYTES.
+    """
+
+    def __init__(self, frame_bytes_max: int = FRAME_BYTES) -> None:
+        self._frame_bytes_max = frame_bytes_max
+        self._data = bytearray()
+        self._scanner: Any = None
+        self._base = 0
+        """Offset of `_data` in what the scanner has seen."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Size of the frame that has begun and is not complete."""
+        return len(self._data)
+
+    def feed(self, data: bytes) -> Iterator[Incoming]:
+        """Take bytes in and give the events of frames that are complete. ProtocolError when they make no sense.
+
+        Everything is taken in when the first event is asked for. The next bytes are fed after the last one was given.
+        """
+        ends, trouble = self._scan(data)
+        start, frames = 0, self._data
+        self._data = frames[ends[-1] :] if ends else frames
+        self._base += ends[-1] if ends else 0
+        if len(self._data) <= _RESCANNED_BYTES:
+            self._scanner = None
+        small = [0]
+        for end in ends:
+            if end - start > SMALL_BYTES or end - small[0] > PART_BYTES:
+                yield from self._small(frames, small)
+                small = [start]
+            if end - start > SMALL_BYTES:
+                yield from _large(memoryview(frames)[start:end], self._frame_bytes_max * INFLATED_TIMES)
+                small = [end]
+            else:
+                small.append(end)
+            start = end
+        yield from self._small(frames, small)
+        if trouble is not None:
+            raise trouble
+
+    def _scan(self, data: bytes) -> tuple[list[int], ProtocolError | None]:
+        """Return where frames end in `_data`, and what is wrong after that."""
+        import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415 - loaded when a plugin opens; it has no types
+
+        self._data += data
+        if self._scanner is None:
+            data = bytes(self._data)
+            bound = self._frame_bytes_max + max(len(data), PART_BYTES)
+            limits = dict.fromkeys(("max_str_len", "max_bin_len", "max_ext_len"), self._frame_bytes_max)
+            self._scanner = msgpack.Unpacker(read_size=min(_UNPACKER_BYTES, bound), max_buffer_size=bound, **limits)
+            self._base = 0
+        ends: list[int] = []
+        try:
+            self._scanner.feed(data)
+            while True:
+                self._scanner.skip()
+                ends.append(self._scanner.tell() - self._base)
+        except msgpack.OutOfData:
+            rest = len(self._data) - (ends[-1] if ends else 0)
+            trouble = _too_large(self._frame_bytes_max) if rest > self._frame_bytes_max else None
+        except (ValueError, msgpack.exceptions.UnpackException) as error:
+            trouble = _unread(error)
+            if isinstance(error, msgpack.exceptions.BufferFull):
+                trouble = _too_large(self._frame_bytes_max)
+        return ends, trouble
+
+    def _small(self, frames: bytearray, ends: list[int]) -> Iterator[Incoming]:
+        """Read frames that stand between `ends`."""
+        view = memoryview(frames)
+        try:
+            found = _objects(view[ends[0] : ends[-1]], len(ends) - 1)
+        except ProtocolError:
+            if len(ends) == 2:
+                raise
+            for pair in pairwise(ends):  # those before the one that cannot be read are events all the same
+                yield from self._small(frames, list(pair))
+            return
+        for frame in found:
+            if frame is not None:  # nil: a heartbeat
+                yield from _incoming(frame, self._frame_bytes_max * INFLATED_TIMES)
+
+
+def _too_large(size_bytes: int) -> ProtocolError:
+    return ProtocolError(f"a chunk is larger than {size_bytes} bytes")
+
+
+def _unread(error: Exception) -> ProtocolError:
+    return ProtocolError(f"no forward protocol: {error or type(error).__name__}")
+
+
+def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
+    """Read a frame that was decoded whole."""
+    if not isinstance(frame, list) or not 2 <= len(frame) <= 4 or not isinstance(frame[0], str):
+        hint = ": it speaks TLS, which is not switched on here" if frame == _TLS_HELLO else ""
+        raise ProtocolError(f"no forward protocol: {str(frame)[:80]!r} is no frame{hint}")
+    tag, body = frame[0], frame[1]
+    if isinstance(body, list | bytes | str) and not _is_time(body):
+        option = frame[2] if len(frame) > 2 else None
+        if isinstance(body, list):
+            yield Incoming(tag, *_split(body), _chunk_id(option))
+            return
+        packed = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
+        yield from _entries(tag, memoryview(packed), option, inflated_max)
+        return
+    if len(frame) < 3:
+        raise ProtocolError("no forward protocol: a message without a record")
+    yield Incoming(tag, *_split([[body, frame[2]]]), _chunk_id(frame[3] if len(frame) > 3 else None))
+
+
+def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
+    """Read a frame in parts, so that few objects exist at a time."""
+    walker = _walker(frame)
+    try:
+        fields = walker.read_array_header()
+        ends = [walker.tell()]
+        for _ in range(fields):
+            walker.skip()
+            ends.append(walker.tell())
+    except ValueError as error:
+        raise ProtocolError("no forward protocol: something large is no frame") from error
+    del walker
+    parts = [frame[start:end] for start, end in pairwise(ends)]
+    tag = _object(parts[0]) if parts else None
+    if not 2 <= fields <= 4 or not isinstance(tag, str):
+        raise ProtocolError("no forward protocol: something large is no frame")
+    kind = parts[1][0]
+    if kind in _HEADS:
+        content = parts[1][_HEADS[kind] :]
+    elif 0xA0 <= kind <= 0xBF:
+        content = parts[1][1:]
+    elif (0x90 <= kind <= 0x9F or kind in _ARRAYS) and not (
+        len(parts[1]) <= SMALL_BYTES and _is_time(_object(parts[1]))
+    ):
+        content = parts[1][_ARRAYS.get(kind, 1) :]
+    elif fields < 3:
+        raise ProtocolError("no forward protocol: a message without a record")
+    else:
+        content = memoryview(b"".join((b"\x92", parts[1], parts[2])))
+        del parts[1]
+    yield from _entries(tag, content, _object(parts[2]) if len(parts) > 2 else None, inflated_max)
+
+
+def _entries(tag: str, packed: memoryview, option: Any, inflated_max: int) -> Iterator[Incoming]:
+    """Give entries that stand one after the other. ProtocolError before the first one if not all of them are whole."""
+    if isinstance(option, dict) and option.get("compressed") == "gzip":
+        packed = memoryview(_inflated(packed, inflated_max))
+    chunk_id = _chunk_id(option)
+    cuts = _cuts(packed)
+    if not cuts:
+        yield Incoming(tag, [], [], chunk_id)
+    start = 0
+    for end, count in cuts:
+        size_bytes = count * DICT_BYTES + end - start
+        yield Incoming(tag, *_part(packed[start:end], count), chunk_id, end == len(packed), size_bytes)
+        start = end
+
+
+def _cuts(packed: memoryview) -> list[tuple[int, int]]:
+    """Return where to cut the entries into parts, and how many there are in each."""
+    import msgpack  # noqa: PLC0415 - see Decoder
+
+    walker = _walker(packed)
+    cuts: list[tuple[int, int]] = []
+    start = end = count = 0
+    try:
+        while True:
+            walker.skip()
+            after = walker.tell()
+            if count == EVENTS_MAX or (count and after - start > PART_BYTES):
+                cuts.append((end, count))
+                start, count = end, 0
+            end, count = after, count + 1
+    except msgpack.OutOfData:
+        if end != len(packed):
+            raise ProtocolError("no forward protocol: the entries of a chunk end in the middle of one") from None
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise _unread(error) from error
+    return [*cuts, (end, count)] if count else cuts
+
+
+def _part(part: memoryview, count: int) -> tuple[list[int], list[Record]]:
+    """Decode entries: by msgspec, which takes a third of the time, or by msgpack what msgspec does not take."""
+    data = b"".join((b"\xdd", struct.pack(">I", count), part))
+    if len(data) <= PART_BYTES + SMALL_BYTES and not has_timestamp(data):
+        try:
+            entries = _ENTRIES.decode(data)
+        except _OTHERWISE:  # other times, text that is no UTF-8, or no entries at all
+            return _split(_objects(part, count))
+        times = [stamp for stamp, _ in entries]
+        return _times(times), [record for _, record in entries]
+    return _split(_objects(part, count))
+
+
+def _times(stamps: list[Any]) -> list[int]:
+    """Read times as msgspec gives them."""
+    if all(type(stamp) is _Ext and stamp.code == EVENT_TIME and len(bytes(stamp.data)) == 8 for stamp in stamps):
+        parts = SECONDS.iter_unpack(b"".join([bytes(stamp.data) for stamp in stamps]))
+        return [second * NS + rest_ns for second, rest_ns in parts]
+    return [_time_ns(_ext(stamp.code, bytes(stamp.data)) if isinstance(stamp, _Ext) else stamp) for stamp in stamps]
+
+
+def _objects(data: memoryview, count: int) -> list[Any]:
+    """Decode `count` values that stand one after the other."""
+    if len(data) <= PART_BYTES + SMALL_BYTES:
+        whole = b"".join((b"\xdd", struct.pack(">I", count), data))
+        if not has_timestamp(whole):
+            with suppress(*_OTHERWISE):
+                return _ANY.decode(whole)
+    walker = _walker(data, careful=True)
+    try:
+        return [walker.unpack() for _ in range(count)]
+    except (ValueError, TypeError) as error:  # TypeError: a map whose key is a map or a list
+        raise _unread(error) from error
+
+
+def _object(data: memoryview) -> Any:
+    if len(data) > SMALL_BYTES:
+        raise ProtocolError("no forward protocol: a tag or an option is too large")
+    return _objects(data, 1)[0]
+
+
+def _walker(data: memoryview, *, careful: bool = False) -> Any:
+    """Return an Unpacker of the data. A careful one raises ValueError for far too many values."""
+    import msgpack  # noqa: PLC0415 - see Decoder
+
+    limits: dict[str, Any] = {}
+    if careful and len(data) > PART_BYTES:
+        tally = _Values()
+        limits = {"max_array_len": VALUES_MAX, "max_map_len": VALUES_MAX, "list_hook": tally, "object_hook": tally}
+    size = max(1, len(data))
+    walker = msgpack.Unpacker(read_size=min(size, _UNPACKER_BYTES), max_buffer_size=size, **_READING, **limits)
+    walker.feed(data)
+    return walker
+
+
+class _Values:
+    """Counts the values of lists and maps as they are made, and stops when there are too many."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, made: Any) -> Any:
+        self._count += len(made)
+        if self._count > VALUES_MAX:
+            raise ValueError(f"more than {VALUES_MAX} values in one record")
+        return made
+
+
+def _split(entries: list[Any]) -> tuple[list[int], list[Record]]:
+    times, records = [], []
+    for entry in entries:
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], dict):
+            raise ProtocolError(f"no forward protocol: {str(entry)[:80]!r} is no entry")
+        times.append(_time_ns(entry[0]))
+        records.append(entry[1])
+    return times, records
+
+
+def _chunk_id(option: Any) -> str | None:
+    chunk_id = option.get("chunk") if isinstance(option, dict) else None
+    if isinstance(chunk_id, bytes):
+        chunk_id = chunk_id.decode("utf-8", "surrogateescape")
+    if not isinstance(chunk_id, str):
+        return None
+    if len(chunk_id) > CHUNK_ID_CHARS:
+        raise ProtocolError(f"no forward protocol: a chunk's id has {len(chunk_id)} characters")
+    return chunk_id
+
+
+def _is_time(value: Any) -> bool:
+    """Tell a message's `[time, {metadata}]`, which Fluent Bit 5 sends, from a list of entries."""
+    return isinstance(value, list) and len(value) == 2 and not isinstance(value[0], list) and isinstance(value[1], dict)
+
+
+def _inflated(data: memoryview, room: int) -> bytes:
+    """Decompress one or more gzip members to at most `room` bytes."""
+    parts: list[bytes] = []
+    at = 0
+    while at < len(data):
+        inflater = zlib.decompressobj(wbits=31)
+        size = _UNPACKER_BYTES  # small at first: there may be a million members, and what is left over is copied
+        while not inflater.eof:
+            piece = data[at : at + size]
+            if not piece:
+                raise ProtocolError("a compressed chunk ends too early")
+            try:
+                parts.append(inflater.decompress(piece, room + 1))
+            except zlib.error as error:
+                raise ProtocolError(f"a compressed chunk cannot be read: {error}") from error
+            room -= len(parts[-1])
+            if room < 0:
+                raise ProtocolError("a compressed chunk is too large")
+            at += len(piece) - len(inflater.unused_data)
+            size = min(2 * size, PART_BYTES)
+    return b"".join(parts)
+
+
+def _time_ns(value: Any) -> int:
+    """Read a time: whole or broken seconds, EventTime, or Fluent Bit's `[time, {metadata}]`."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, EventTime):
+        return value.time_ns
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value * NS
+    if isinstance(value, float) and abs(value) < 2**63 / NS:
+        return round(value * NS)
+    raise ProtocolError(f"no forward protocol: {str(value)[:80]!r} is no time")
+
+
+def _ext(code: int, data: bytes | memoryview) -> Any:
+    """Read an extension: EventTime; of others the bytes are kept, as text of hexadecimal digits."""
+    if code == EVENT_TIME and len(data) == 8:
+        second, rest_ns = SECONDS.unpack(data)
+        return EventTime(second * NS + rest_ns)
+    return data.hex()
+
+
+_READING: dict[str, Any] = {
+    "strict_map_key": False,
+    "unicode_errors": "surrogateescape",
+    "ext_hook": _ext,
+    "timestamp": 2,  # msgpack's own time as whole nanoseconds: a datetime would not hold every one
+}
+_OTHERWISE = (ValueError, TypeError, RecursionError)
+"""What msgspec says of what it does not take."""
+_Ext = msgspec.msgpack.Ext
+_ANY = msgspec.msgpack.Decoder(list[Any], ext_hook=_ext)
+_ENTRIES = msgspec.msgpack.Decoder(list[tuple[_Ext | int | float | list[Any], dict[Any, Any]]], ext_hook=_ext)

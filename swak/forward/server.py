@@ -1,0 +1,350 @@
+"""The receiving side of the forward protocol: one listener, many connections, and no thread but the caller's."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swak.clock import SYSTEM
+from swak.forward.client import tune
+from swak.forward.connection import Closed, Connection
+from swak.forward.decoder import FRAME_BYTES
+from swak.forward.faults import Faults
+from swak.forward.gathering import Gathering
+from swak.forward.listener import Listener, NoRoomError
+from swak.forward.tls import server_context
+from swak.log import get
+from swak.tailing.descriptors import open_files_max
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from swak.clock import Clock
+    from swak.event import Chunk
+    from swak.forward.connection import Promise
+    from swak.forward.decoder import Incoming
+    from swak.forward.gathering import Part
+    from swak.forward.handshake import Lock
+    from swak.forward.tls import Tls
+    from swak.log import Log
+
+TURN_BYTES = 1024 * 1024
+"""What one turn receives."""
+HELD_BYTES = 256 * 1024 * 1024
+"""Unfinished chunks of all connections together; beyond it only the one that began first is read on."""
+LOOK_S = 0.25
+"""How often connections are looked at that may take too long."""
+GAP_S = 1.0
+"""Time that passes between two turns; more of it is none in which a sender could be late, as nobody listened."""
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Settings(NamedTuple):
+    """Where to listen, whom to let in, and how much to bear."""
+
+    host: str
+    port: int
+    lock: Lock | None = None
+    tls: Tls | None = None
+    timeout_s: float = 30.0
+    frame_bytes_max: int = FRAME_BYTES
+    connections_max: int = 4096
+    held_bytes_max: int = HELD_BYTES
+
+
+class Server:
+    """Listens from `open` to `close`. One thread takes turns; `wake` and what settles parts may come from any."""
+
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM, log: Log | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._log = log or get("swak.forward")
+        self.faults = Faults(self._log, clock.monotonic)
+        self._selector = selectors.DefaultSelector()
+        self._context: ssl.SSLContext | None = None
+        self._listener: Listener | None = None
+        self._bell_in, self._bell_out = socket.socketpair()
+        self._connections: set[Connection] = set()
+        self._ready: dict[Connection, None] = {}
+        self._paused: set[Connection] = set()
+        self._held_bytes = 0
+        self._current: tuple[Connection, Iterator[Incoming]] | None = None
+        self._promise: Promise | None = None
+        self._settled: deque[Part] = deque()
+        self._rung = threading.Event()
+        self._deaf_s = 0.0
+        self._left_at = self._look_at = clock.monotonic()
+        self._listen_at: float | None = None
+
+    def open(self) -> None:
+        """Listen. OSError: the address cannot be had, or a file of TLS cannot be read."""
+        host, port = self._settings.host, self._settings.port
+        try:
+            self._context = None if self._settings.tls is None else server_context(self._settings.tls)
+            self._listener = Listener(host, port, self._log)
+        except OSError as error:
+            raise OSError(error.errno, f"{host}:{port}: {error.strerror or error}") from error
+        self._selector.register(self._listener.sock, _READ, self._accept)
+        if self._listener.heartbeats is not None:
+            self._selector.register(self._listener.heartbeats, _READ, self._listener.beat)
+        self._selector.register(self._bell_in, _READ, self._hear)
+        for end in (self._bell_in, self._bell_out):
+            end.setblocking(False)
+        self._connections_max = min(self._settings.connections_max, open_files_max())
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, 0 when none is."""
+        return self._listener.port if self._listener is not None else 0
+
+    @property
+    def connected(self) -> int:
+        """Number of connections."""
+        return len(self._connections)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of chunks that are not complete."""
+        return self._held_bytes
+
+    @property
+    def waiting(self) -> bool:
+        """Whether chunks are under way that are not complete."""
+        return self._held_bytes > 0 or self._current is not None or bool(self._ready)
+
+    def turn(self, wait_s: float) -> list[Chunk]:
+        """Do what there is to do and return what has arrived, at most about EVENTS_MAX events or TURN_BYTES.
+
+        It waits for at most `wait_s`, and ends early for nothing in particular.
+        """
+        self._deaf_s += max(0.0, self._clock.monotonic() - self._left_at - GAP_S)
+        gathering = Gathering(self.settle)
+        self.answer()
+        self._pull(gathering)
+        if not gathering.full:
+            self._poll(0.0 if gathering.count or self._ready else wait_s)
+            self.answer()
+            room = TURN_BYTES
+            while self._ready and self._current is None and room > 0:
+                connection = next(iter(self._ready))
+                del self._ready[connection]
+                room -= self._serve(connection)
+                self._pull(gathering)
+        self._look_round()
+        self._left_at = self._clock.monotonic()
+        return gathering.chunks()
+
+    def answer(self) -> None:
+        """Ack what is settled."""
+        self._rung.clear()
+        while self._settled:
+            promise, number = self._settled.popleft()
+            connection = promise.connection
+            if promise.settle(number) and connection in self._connections:
+                try:
+                    connection.keep(promise)
+                except Closed as closed:
+                    self._drop(connection, closed)
+                else:
+                    self._watch(connection)
+
+    def settle(self, parts: list[Part]) -> None:
+        """Note that parts are settled. Any thread, any number of times."""
+        self._settled.extend(parts)
+        self.wake()
+
+    def wake(self) -> None:
+        """End a turn that waits. Any thread, at any time."""
+        if not self._rung.is_set():
+            self._rung.set()
+            with suppress(OSError):  # full: it will wake anyway; closed: nobody waits
+                self._bell_out.send(b"\0")
+
+    def rest(self) -> list[Chunk]:
+        """Take no connections and no bytes any more; return what is left of a chunk that has come, [] at its end."""
+        self._stop_listening()
+        gathering = Gathering(self.settle)
+        self._pull(gathering)
+        return gathering.chunks()
+
+    def close(self) -> None:
+        """Ack what is settled, as far as that goes at once, and close everything."""
+        self.answer()
+        self._stop_listening()
+        for connection in list(self._connections):
+            self._drop(connection, Closed())
+        self._current = None
+        self._selector.close()
+        self._bell_in.close()
+        self._bell_out.close()
+
+    # What happens on sockets
+
+    def _poll(self, wait_s: float) -> None:
+        for key, mask in self._selector.select(wait_s):
+            if not isinstance(key.data, Connection):
+                key.data()
+                continue
+            connection = key.data
+            if mask & _WRITE and not self._flushed(connection):
+                continue
+            self._ready[connection] = None  # to write may be what TLS waits for, too
+
+    def _hear(self) -> None:
+        with suppress(BlockingIOError):  # heard already
+            self._bell_in.recv(4096)
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            for sock, peer in self._listener.accept():
+                self._welcome(sock, peer)
+        except NoRoomError as error:
+            self.faults.note("no room to accept", "", str(error))
+            self._selector.unregister(self._listener.sock)
+            self._listen_at = self._clock.monotonic() + GAP_S
+
+    def _welcome(self, sock: socket.socket, peer: str) -> None:
+        if len(self._connections) >= self._connections_max:
+            sock.close()
+            self.faults.note("too many connections", peer, f"there are {self._connections_max}")
+            return
+        try:
+            sock.setblocking(False)
+            tune(sock)
+            if self._context is not None:
+                sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError as error:  # it has left
+            sock.close()
+            self._log.debug("a connection ended before it began", peer=peer, error=str(error))
+            return
+        connection = Connection(sock, peer, self._settings.lock, self._settings.frame_bytes_max, self._now())
+        self._connections.add(connection)
+        try:
+            connection.begin()
+        except Closed as closed:
+            self._drop(connection, closed)
+        else:
+            self._watch(connection)
+
+    def _serve(self, connection: Connection) -> int:
+        """Receive from a connection; return how many bytes that were."""
+        if self._held_bytes > self._settings.held_bytes_max and connection is not self._oldest():
+            self._paused.add(connection)
+            self._watch(connection)
+            return 0
+        try:
+            data, more = connection.receive()
+        except Closed as closed:
+            self._drop(connection, closed)
+            return 0
+        self._watch(connection)
+        if data:
+            self._current = connection, connection.feed(data, self._now())
+            if more:
+                self._ready[connection] = None
+        return len(data)
+
+    def _pull(self, gathering: Gathering) -> None:
+        """Take events from the connection that is being decoded: one at a time, so that few are in memory."""
+        if self._current is None:
+            return
+        connection, parts = self._current
+        try:
+            while not gathering.full:
+                incoming = next(parts, None)
+                if incoming is None:
+                    self._current = None
+                    break
+                if incoming.chunk_id is not None and self._promise is None:
+                    self._promise = connection.promise(incoming.chunk_id)
+                gathering.add(incoming, self._promise)
+                self._promise = None if incoming.last else self._promise
+        except Closed as closed:
+            self._current = self._promise = None
+            self._drop(connection, closed)
+        if connection in self._connections:
+            self._held_bytes += connection.held_bytes - connection.counted_bytes
+            connection.counted_bytes = connection.held_bytes
+
+    def _flushed(self, connection: Connection) -> bool:
+        try:
+            connection.flush()
+        except Closed as closed:
+            self._drop(connection, closed)
+            return False
+        self._watch(connection)
+        return connection in self._connections and not connection.ended
+
+    # Keeping order
+
+    def _watch(self, connection: Connection) -> None:
+        """Wait for what the connection wants now; close it when it has ended and nothing is owed."""
+        if connection.ended and connection.idle:
+            self._drop(connection, Closed())
+            return
+        mask = 0 if connection.ended or connection in self._paused else _READ
+        mask |= _WRITE if connection.wants_write else 0
+        if mask != connection.mask:
+            change: Any = self._selector.modify if connection.mask and mask else self._selector.register
+            if mask:
+                change(connection.sock, mask, connection)
+            else:
+                self._selector.unregister(connection.sock)
+            connection.mask = mask
+
+    def _drop(self, connection: Connection, closed: Closed) -> None:
+        if connection not in self._connections:
+            return
+        self._connections.remove(connection)
+        self._paused.discard(connection)
+        self._ready.pop(connection, None)
+        self._held_bytes -= connection.counted_bytes
+        if connection.mask:
+            self._selector.unregister(connection.sock)
+            connection.mask = 0
+        connection.sock.close()
+        if closed.reason:
+            self.faults.note(closed.reason, connection.peer, closed.detail)
+
+    def _look_round(self) -> None:
+        now = self._clock.monotonic()
+        if self._listen_at is not None and now >= self._listen_at and self._listener is not None:
+            self._listen_at = None
+            self._selector.register(self._listener.sock, _READ, self._accept)
+        if self._paused:
+            over = self._held_bytes > self._settings.held_bytes_max
+            for connection in [one for one in self._paused if not over or one is self._oldest()]:
+                self._paused.remove(connection)
+                self._ready[connection] = None  # under TLS bytes may wait where no selector sees them
+                self._watch(connection)
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_S
+        for connection in list(self._connections):
+            reason = "" if connection.ended else connection.late(self._now(), self._settings.timeout_s)
+            if reason:
+                self._drop(connection, Closed(reason, f"more than {self._settings.timeout_s:g} s"))
+
+    def _oldest(self) -> Connection | None:
+        """Return the connection whose chunk began first."""
+        began = [(one.begun_at, id(one), one) for one in self._connections if one.held_bytes]
+        return min(began, key=lambda one: (one[0] or 0.0, one[1]))[2] if began else None
+
+    def _now(self) -> float:
+        """Return the time, less the time in which nobody listened."""
+        return self._clock.monotonic() - self._deaf_s
+
+    def _stop_listening(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            for sock in (listener.sock, listener.heartbeats):
+                if sock is not None:
+                    with suppress(KeyError):  # it waits for room, and is not registered
+                        self._selector.unregister(sock)
+            listener.close()

@@ -1,0 +1,87 @@
+"""Convert fields to other types."""
+
+from __future__ import annotations
+
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from swak.event import Dicts, Event, Rows
+from swak.formats.conversions import Conversion
+from swak.formats.parsing import Strict
+from swak.formats.rows import in_parts
+from swak.options import option
+from swak.plugin import Outcome, process_each
+
+if TYPE_CHECKING:
+    from swak.event import Batch
+
+
+class Convert(Strict):
+    """Convert fields to int, float, bool or str: parsers leave text.
+
+    `int` takes whole numbers of up to 4,300 digits, and 5.0 but not 5.5; `float` also 1e3, but no infinity and no NaN,
+    which JSON cannot carry; `bool` takes true, yes, on, 1, false, no, off and 0 in any case. Spaces around are ignored.
+    `str` makes JSON of what is nested. The texts in `nulls` become None, whatever the type; None stays None, and a field
+    that is missing is left alone. Only fields of the record itself can be converted, no nested ones.
+
+    An event does not fit when one of the values cannot be converted: it goes to the dead letters as it came in, unless
+    `on_error` says otherwise.
+
+    Example:
+        `task(in_.FileTailing("access.log"), out.Nginx(), out.Convert({"status": "int"}), out.Stdout())`
+    """
+
+    types: dict[str, Literal["int", "float", "bool", "str"]] = option("Type of each field.")
+    nulls: list[str] = option("Texts that become None.", default=["", "-"])
+
+    def open(self) -> None:
+        self._conversions = {name: Conversion(kind, self.nulls) for name, kind in self.types.items()}
+
+    def change(self, event: Event) -> Event:
+        made = {}
+        for name, conversion in self._conversions.items():
+            if name in event.record:
+                try:
+                    made[name] = conversion.value(event.record[name])
+                except ValueError as error:
+                    raise ValueError(f'field "{name}": {error}') from None
+        return event.replace(record=event.record | made)
+
+    def process_batch(self, batch: Batch) -> Outcome:
+        """Convert whole columns of rows. Where a value does not fit, and for what is no row, go event by event."""
+        body = batch.body
+        converted = self._rows(body) if isinstance(body, Rows) and body.rows else None
+        if converted is None:
+            converted = self._records(body) if isinstance(body, Dicts) else None
+        if converted is None:
+            return process_each(self, batch)
+        outcome = Outcome()
+        outcome.parts += in_parts(converted, batch.tags)
+        return outcome
+
+    def _rows(self, body: Rows) -> Rows | None:
+        row = type(body.rows[0])
+        columns: list[Any] = list(zip(*map(msgspec.structs.astuple, body.rows), strict=True))
+        for number, name in enumerate(row.__struct_encode_fields__):
+            conversion = self._conversions.get(name)
+            if conversion is not None:
+                if not set(map(type, columns[number])) <= {str, type(None)}:
+                    return None
+                try:
+                    columns[number] = list(map(conversion.__getitem__, columns[number]))
+                except ValueError:
+                    return None
+        return Rows(list(starmap(row, zip(*columns, strict=True))), body.times(), body.size_bytes)
+
+    def _records(self, body: Dicts) -> Dicts | None:
+        records = body.records()
+        try:
+            for name, conversion in self._conversions.items():
+                for record in records:
+                    if name in record:
+                        record[name] = conversion.value(record[name])
+        except ValueError:
+            return None
+        return Dicts(records, body.times(), body.size_bytes)

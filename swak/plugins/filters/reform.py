@@ -1,0 +1,88 @@
+"""Change the fields of events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from swak.event import Block, Dicts, Event
+from swak.formats.placeholders import NAMES, Filled, filled
+from swak.formats.rows import in_parts
+from swak.formats.template import text_of
+from swak.options import option
+from swak.plugin import Filter, Outcome
+
+if TYPE_CHECKING:
+    from swak.event import Batch, Record
+
+
+class Reform(Filter):
+    """Rename, set, delete and keep fields of events, in this order, and give events another tag.
+
+    Values to set may hold placeholders: `${field}` (`${outer.inner}` for nested ones, `${record[time]}` for a field
+    with a name of the list here), `${time}` (ISO 8601, UTC), `${tag}`, `${tag_parts[0]}`, `${tag_prefix[1]}` (the parts
+    up to that one), `${tag_suffix[1]}` (from that one on), `${hostname}`, `${hostaddr}` and `${hostaddr_parts[0]}`.
+    Negative numbers count from the end; a part that is not there is empty. They all see the event as it came in. A
+    value that is one placeholder and nothing else keeps its type; in a longer text a missing field is empty, and what
+    is nested is JSON. Braces without `$` are text, and `$${` stands for `${`. Values that are no text are set as is.
+
+    A field that is not there cannot be renamed or deleted: nothing happens. A new name replaces a field of that name.
+
+    Example:
+        `task(in_.FileTailing("app.log"), out.Reform(set={"where": "${hostname}/${tag}"}, delete=["pid"]), out.Stdout())`
+    """
+
+    set: dict[str, Any] | None = option("Fields to set, with their values.", default=None)
+    rename: dict[str, str] | None = option("New names of fields, by their old ones.", default=None)
+    delete: list[str] | None = option("Fields to take out.", default=None)
+    keep: list[str] | None = option("The only fields to leave in.", default=None)
+    tag: str | None = option("New tag, with placeholders too.", default=None)
+
+    def check(self) -> list[tuple[str, str]]:
+        problems = []
+        texts = [*(self.set or {}).values(), *([] if self.tag is None else [self.tag])]
+        for text in [one for one in texts if isinstance(one, str)]:
+            try:
+                filled(text)
+            except ValueError as error:
+                problems.append((f"{text!r:.100}: {error}", f"there is {NAMES} and ${{field}}"))
+        if self.set is None and self.rename is None and self.delete is None and self.keep is None and self.tag is None:
+            problems.append(("nothing is to be changed", "give set, rename, delete, keep or tag"))
+        return problems
+
+    def open(self) -> None:
+        values = (self.set or {}).items()
+        self._set: list[tuple[str, Filled]] = [(name, _filled(value)) for name, value in values]
+        self._rename = list((self.rename or {}).items())
+        self._delete = self.delete or []
+        self._keep = None if self.keep is None else list(self.keep)
+        self._tag = None if self.tag is None else filled(self.tag)
+
+    def process(self, event: Event) -> Event:
+        tag = event.tag if self._tag is None else text_of(self._tag(event))
+        return Event(tag, event.time_ns, self._changed(event, event.record.copy()))
+
+    def process_batch(self, batch: Batch) -> Outcome:
+        outcome = Outcome()
+        times, tags = batch.body.times(), batch.tags
+        events = [Event(*parts) for parts in zip(batch.tag_list(), times, batch.body.records(), strict=True)]
+        if self._tag is not None:
+            tags = [text_of(self._tag(event)) for event in events]
+            tags = tags[0] if len(set(tags)) == 1 else tags
+        records = [self._changed(event, event.record.copy() if self._set else event.record) for event in events]
+        size_bytes = None if isinstance(batch.body, Block) else batch.size_bytes
+        outcome.parts += in_parts(Dicts(records, times, size_bytes), tags)
+        return outcome
+
+    def _changed(self, event: Event, record: Record) -> Record:
+        record.update([(new, record.pop(old)) for old, new in self._rename if old in record])
+        for name, value in self._set:
+            record[name] = value(event)
+        for name in self._delete:
+            record.pop(name, None)
+        if self._keep is not None:
+            return {name: record[name] for name in self._keep if name in record}
+        return record
+
+
+def _filled(value: Any) -> Filled:
+    return filled(value) if isinstance(value, str) else lambda _: value

@@ -1,0 +1,147 @@
+"""Receive events from Fluentd, Fluent Bit and whatever else speaks their forward protocol."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from swak.errors import EndOfInput
+from swak.forward.handshake import Lock
+from swak.forward.server import Server, Settings
+from swak.forward.tls import Tls
+from swak.options import Duration, Size, option
+from swak.plugin import Input
+
+if TYPE_CHECKING:
+    from swak.event import Chunk
+
+
+class Forward(Input):
+    """Receive events from Fluentd, Fluent Bit, a logger's library or another swak (forward protocol, version 1).
+
+    Every mode is taken: single events, lists, packed and compressed chunks, times of whole seconds or nanoseconds,
+    entries with Fluent Bit's metadata (which is dropped) and without. Tag and time are the sender's.
+
+    A chunk is acked only when all of its events are settled: written and synced, dropped on purpose, or safe among the
+    dead letters. A sender that asks for acks sends what was not acked again, so a crash on either side loses nothing;
+    it may come twice. **Without acks** (a plain `fluent-logger`) what was in flight when swak dies is lost, and the
+    receipt counts it so. When swak stops, no more is read, and connections stay open until what was read is acked.
+
+    When the stages below are full, nothing is read: senders wait. That holds for all connections alike.
+
+    - **Whom it lets in**: everybody who reaches `host`, unless there is a `shared_key` (senders must prove that they
+      know it) or `ca` (senders must show a certificate by one of its authorities). `users` also wants a name and a
+      password. Without TLS, `cert` that is, everybody on the way can read the events.
+    - **What it refuses**: what is not the protocol, or larger than `chunk_max` (unpacked: four times that), who takes
+      longer than `timeout` for a handshake, or for a chunk at less than 16 KiB/s, who ends in the middle of a chunk or
+      never reads its acks. That connection is closed, counted in the receipt and told in the log; no other one notices.
+      Chunks on their way take 256 MiB of memory at most: beyond that they are received one after the other.
+    - **Heartbeats** by TCP and by UDP are answered.
+
+    A buffer in memory keeps events unsettled: where it may do so for longer than `ack_timeout`, `swak check` refuses
+    it, because senders would send everything again and again.
+
+    Example:
+        `task(in_.Forward("0.0.0.0", shared_key="..."), out.File("/var/log/all.jsonl"))`
+    """
+
+    host: str = option("Address to listen on; 0.0.0.0 and :: are all of them.", default="127.0.0.1")
+    port: int = option("TCP port, and UDP port of heartbeats; 0 takes any that is free.", default=24224, at_least=0)
+    shared_key: str = option("Key that senders must know; none if empty.", default="", secret=True)
+    users: dict[str, str] = option("Passwords by name of users; none if empty.", default={}, secret=True)
+    hostname: str = option("Name that we give with the key; the machine's if empty.", default="")
+    cert: str = option("PEM file of our certificate: switches TLS on.", default="")
+    key: str = option("PEM file of its key, if that is not in the same file.", default="")
+    ca: str = option("PEM file of authorities: senders must show a certificate by one of them.", default="")
+    ack_timeout: Duration | None = option(
+        "How long senders wait for an ack; None: they want none. Fluentd's default.", default="190s", above=0
+    )
+    timeout: Duration = option("How long a handshake, or a pause within a chunk, may take.", default="30s", above=0)
+    chunk_max: Size = option("Largest chunk that is taken.", default="64MiB", above=0)
+    connections_max: int = option("Connections at a time; more are closed at once.", default=4096, above=0)
+
+    _server: Server | None = None
+    _faults = ""
+    _interrupted = False
+
+    def check(self) -> list[tuple[str, str]]:
+        problems = []
+        if not self.host:
+            problems.append(("host is empty", 'give an address, e.g. "0.0.0.0" for all'))
+        if self.port > 65_535:
+            problems.append((f"there is no port {self.port}", "senders expect 24224"))
+        if self.users and not self.shared_key:
+            problems.append(("users go with a shared key", "add shared_key="))
+        if (self.key or self.ca) and not self.cert:
+            problems.append(("key and ca are for TLS, which needs a certificate", "add cert="))
+        return problems
+
+    def patience_s(self) -> float | None:
+        return self.ack_timeout
+
+    @property
+    def bound_port(self) -> int:
+        """The port that it listens on; 0 while it does not."""
+        return 0 if self._server is None else self._server.port
+
+    def open(self) -> None:
+        hostname = self.hostname or socket.gethostname()
+        settings = Settings(
+            self.host,
+            self.port,
+            Lock(hostname, self.shared_key, self.users) if self.shared_key else None,
+            Tls(self.ca, self.cert, self.key) if self.cert else None,
+            self.timeout,
+            self.chunk_max,
+            self.connections_max,
+        )
+        self._interrupted = False
+        self._left: deque[Chunk] = deque()
+        self._server = Server(settings, self.clock, self.log)
+        self._server.open()
+        self.log.info("listening", host=self.host, port=self._server.port)
+
+    def read(self) -> list[Chunk] | None:
+        assert self._server is not None, "read comes after open"
+        until = time.monotonic() + self.wait_s
+        while True:
+            chunks = self._server.turn(max(0.0, until - time.monotonic()))
+            if chunks:
+                return chunks
+            if (self._interrupted and not self.once) or time.monotonic() >= until:
+                break  # with `once` what has been sent by now gets that time to come in
+        self._interrupted = False
+        if self.once and not self._server.waiting:
+            raise EndOfInput
+        return None
+
+    def rest(self) -> Chunk | None:
+        if self._server is None:
+            return None
+        if not self._left:
+            self._left.extend(self._server.rest())
+        return self._left.popleft() if self._left else None
+
+    def answer(self) -> None:
+        if self._server is not None:
+            self._server.answer()
+
+    def notes(self) -> str:
+        return self._faults if self._server is None else self._server.faults.text()
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        server = self._server
+        if server is not None:
+            server.wake()
+
+    def abort(self) -> None:
+        self.interrupt()
+
+    def close(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            self._faults = server.faults.text()

@@ -1,0 +1,119 @@
+"""Read datagrams that others send over UDP."""
+
+from __future__ import annotations
+
+import codecs
+from time import monotonic
+from typing import Literal
+
+from swak.event import Chunk
+from swak.options import Size, option
+from swak.plugin import Input
+from swak.sockets.address import port_problems
+from swak.sockets.codecs import Codec
+from swak.sockets.datagrams import DATAGRAM_BYTES, Datagrams
+
+SOURCE = "udp"
+RESTS = 100
+"""How often, at the end, what has already come is looked for: a sender that never stops must not keep us."""
+LOOK_S = 5.0
+"""How often the kernel is asked what it has dropped."""
+
+
+class Udp(Input):
+    """Read datagrams: an event each, or an event a line.
+
+    `json` takes a datagram for a JSON object, or for several, one a line; their fields become the record's, and
+    `@timestamp` (seconds or ISO 8601) the event's time. What is no JSON stays an event with its text in `message` and
+    `_jsonparsefailure` in `tags`, and is counted. `plain` keeps the whole text in `message`, JSON or not; `line` makes
+    an event of each line. The field `host` is the sender's address, unless the record has one.
+
+    UDP loses: on the way, unseen, and here when nobody reads. When the stages behind are full, nothing is read; what
+    comes fills the kernel's buffer (`receive_buffer`), and beyond that it is dropped and counted on Linux: in the
+    log, and in the receipt. What was read and not delivered when swak ends is lost, and the receipt names it.
+    Datagrams longer than `max_size` are cut there. Anybody can send under any address.
+
+    Example:
+        `task(in_.Udp(5959, codec="json"), out.Stdout(format="rubydebug"))`
+    """
+
+    port: int = option("UDP port to listen on; 0 takes a free one, which the log names.", at_least=0)
+    codec: Literal["line", "json", "plain"] = option("What a datagram is.", default="plain")
+    host: str = option('Address to listen on; "0.0.0.0" or "::" for all.', default="127.0.0.1")
+    tag: str = option("Tag of the events.", default="udp")
+    encoding: str = option("Encoding of the text.", default="utf-8")
+    max_size: Size = option("Bytes that a datagram may have.", default=DATAGRAM_BYTES, above=0)
+    receive_buffer: Size | None = option(
+        "Bytes that wait in the kernel; None: its own choice.", default="4MiB", above=0
+    )
+    host_field: str | None = option("Field for the sender's address.", default="host")
+    time_field: str | None = option("Field of JSON that holds the event's time.", default="@timestamp")
+
+    _datagrams: Datagrams | None = None
+    _cut = 0
+
+    def check(self) -> list[tuple[str, str]]:
+        problems = port_problems(self.port, "5959")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            problems.append((f'there is no encoding "{self.encoding}"', 'give one such as "utf-8" or "cp949"'))
+        return problems
+
+    def open(self) -> None:
+        self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
+        self._look_at = 0.0
+        self._rest: list[Chunk] = []
+        self._rests = RESTS
+        self._datagrams = Datagrams(self.host, self.port, self.receive_buffer)
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where it listens, once it is open."""
+        return None if self._datagrams is None else self._datagrams.address
+
+    def read(self) -> list[Chunk] | None:
+        assert self._datagrams is not None
+        if monotonic() >= self._look_at:
+            self._look_at = monotonic() + LOOK_S
+            self._datagrams.look()
+        return self._chunks(self.wait_s) or None
+
+    def rest(self) -> Chunk | None:
+        """Take what is already here."""
+        if not self._rest and self._rests:
+            self._rests -= 1
+            self._rest = self._chunks(0.0)
+            self._rests = self._rests if self._rest else 0
+        return self._rest.pop(0) if self._rest else None
+
+    def _chunks(self, wait_s: float) -> list[Chunk]:
+        assert self._datagrams is not None
+        came = [(self._bounded(data), host) for data, host in self._datagrams.read(wait_s)]
+        return [Chunk(body, self.tag, SOURCE) for body in self._codec.texts(came, self.clock.time_ns())]
+
+    def notes(self) -> str:
+        if self._datagrams is None:
+            return ""
+        dropped = self._datagrams.look()
+        counts = {
+            "datagrams dropped by the kernel": dropped,
+            "datagrams cut": self._cut,
+            "that are no JSON": self._codec.failures,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+    def interrupt(self) -> None:
+        if self._datagrams is not None:
+            self._datagrams.wake()
+
+    def close(self) -> None:
+        if self._datagrams is not None:
+            self._datagrams.close()
+
+    def _bounded(self, data: bytes) -> bytes:
+        if len(data) <= self.max_size:
+            return data
+        self._cut += 1
+        self.log.warning("a datagram is too long and was cut", cut_bytes=len(data) - self.max_size, cut=self._cut)
+        return data[: self.max_size]

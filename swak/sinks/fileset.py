@@ -1,0 +1,265 @@
+"""The files of one output: a path for each event, few of them open at a time, finished when they are full or old."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from errno import ESTALE
+from typing import TYPE_CHECKING, Any
+
+from swak import log
+from swak.event import Batch, Block
+from swak.formats.plain import readable
+from swak.sinks.append import AppendFile, Manner
+from swak.sinks.compress import Packer
+from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from swak.clock import Clock
+    from swak.formats.registry import Format
+    from swak.sinks.guard import Guard
+    from swak.sinks.pathname import PathTemplate
+
+LOG = log.get("sinks")
+
+PACK_S = 5.0
+"""How long closing waits for files that are just being compressed."""
+RETRY_NS = 60 * 1_000_000_000
+"""How long a file that cannot be renamed is written on before that is tried again."""
+NO_RULES = Rules()
+
+
+class _Open:
+    """A file that is open, and when it was begun and last written to."""
+
+    def __init__(self, path: str, sink: AppendFile, began_ns: int) -> None:
+        self.path = path
+        self.sink = sink
+        self.began_ns = began_ns
+        self.used_s = 0.0
+        self.rotate_after_ns = 0
+
+
+class FileSet:
+    """Writes each event to the file that the template names for it. At most `open_max` files are open.
+
+    A batch for several files is written to one after the other; after an OSError the same batch may come again, and
+    what was written of it is not written twice.
+    """
+
+    def __init__(
+        self,
+        template: PathTemplate,
+        clock: Clock,
+        manner: Manner,
+        rules: Rules = NO_RULES,
+        *,
+        open_max: int = 64,
+        close_after_s: float = 300.0,
+    ) -> None:
+        self._template = template
+        self._clock = clock
+        self._manner = manner
+        self._rules = rules
+        self._open_max = open_max
+        self._close_after_s = close_after_s
+        self._files: OrderedDict[str, _Open] = OrderedDict()
+        self._written: dict[str, bytes] = {}
+        """What was written by a write that failed at another file."""
+        self._lost = ""
+        self._guard: Guard | None = None
+        self._packer = Packer(rules.compress) if rules.compress else None
+
+    @property
+    def pending_bytes(self) -> int:
+        """Written and not synced."""
+        return sum(file.sink.pending_bytes for file in self._files.values())
+
+    @property
+    def lost(self) -> bool:
+        """Whether something that is pending is known not to be safe."""
+        return bool(self._lost) or any(file.sink.lost for file in self._files.values())
+
+    def open(self, guard: Guard) -> None:
+        """Open what is known by now: the one file of a fixed path, and what was inherited."""
+        self._guard = guard
+        for path in list(self._files) or ([self._template.path("", 0, {})] if self._template.fixed else []):
+            self._file(path)
+        if self._rules.finishes:
+            self._finish_leftovers()
+
+    def write(self, batch: Batch, form: Format) -> None:
+        """Append a batch. TypeError comes before anything is written; OSError names the file."""
+        parts = [(path, form.encode(part)) for path, part in self._parts(batch)]
+        done: dict[str, bytes] = {}
+        try:
+            for path, data in parts:
+                if data and self._written.get(path) != data:
+                    self._append(path, data)
+                done[path] = data
+        except OSError:
+            self._written = done if len(parts) > 1 else {}
+            raise
+        self._written = {}
+
+    def sync(self) -> None:
+        """Make everything that was written safe. OSError: something pending is not, and must be written again."""
+        reason, self._lost = self._lost, ""
+        failure = OSError(ESTALE, reason) if reason else None
+        for file in self._files.values():
+            try:
+                file.sink.sync()
+            except OSError as error:
+                failure = error
+        if failure is not None:
+            self._written = {}
+            raise failure
+        self._close_quiet()
+
+    def inherit(self, old: FileSet) -> bool:
+        """Take over what `old` left pending. False: some of it is not safe with us and must be written again."""
+        if old._lost:
+            return False
+        for path, file in old._files.items():
+            sink = AppendFile(file.sink.path, self._manner)
+            if not sink.inherit(file.sink):
+                self._files.clear()
+                return False
+            self._files[path] = _Open(path, sink, file.began_ns)
+        self._written = old._written
+        return True
+
+    def close(self, *, finish: bool) -> None:
+        """Close every file. `finish`: the run ends well, so they are finished. Without, they stay known."""
+        for path, file in list(self._files.items()):
+            file.sink.close()
+            if finish and self._rules.finishes and not file.sink.lost:
+                self._finish_path(file.sink.path, file.path)
+                del self._files[path]
+        if self._packer is not None:
+            self._packer.stop(PACK_S if finish else 0.0)
+
+    def _parts(self, batch: Batch) -> list[tuple[str, Batch]]:
+        """Cut a batch up by path, in the order of first events; within a path the order stays."""
+        template = self._template
+        if template.fixed or not batch.count:
+            return [(template.path("", 0, {}), batch)] if batch.count else []
+        times, body = batch.body.times(), batch.body
+        if not template.by_field and isinstance(batch.tags, str) and (len(set(times)) == 1 or not template.by_time):
+            return [(template.path(batch.tags, times[0], {}), batch)]
+        records: Iterable[dict[str, Any]] = readable(body) if template.by_field else [{}] * batch.count
+        paths = [template.path(*event) for event in zip(batch.tag_list(), times, records, strict=True)]
+        groups: dict[str, list[int]] = {}
+        for index, path in enumerate(paths):
+            groups.setdefault(path, []).append(index)
+        if len(groups) == 1:
+            return [(paths[0], batch)]
+        if isinstance(body, Block):
+            return [(path, _lines(batch, body, indices)) for path, indices in groups.items()]
+        return [(path, batch.pick(indices)) for path, indices in groups.items()]
+
+    def _append(self, path: str, data: bytes) -> None:
+        file = self._file(path)
+        now_ns = self._clock.time_ns()
+        if now_ns >= file.rotate_after_ns and self._rules.due(file.sink.size_bytes, len(data), file.began_ns, now_ns):
+            self._rotate(file, now_ns)
+            file = self._file(path)
+        try:
+            file.sink.write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, file.sink.path) from error
+        file.used_s = self._clock.monotonic()
+
+    def _file(self, path: str) -> _Open:
+        """Return the open file of that path; another one is closed if there would be too many."""
+        assert self._guard is not None
+        file = self._files.get(path)
+        if file is None:
+            while len(self._files) >= self._open_max:
+                self._put_away(next(iter(self._files.values())))
+            name = path + self._rules.suffix
+            file = _Open(path, AppendFile(name, self._manner), modified_ns(name))
+        if not file.sink.is_open:
+            file.sink.open(self._guard)
+            file.began_ns = file.began_ns if file.sink.size_bytes else self._clock.time_ns()
+            file.used_s = self._clock.monotonic()
+        self._files[path] = file
+        self._files.move_to_end(path)
+        return file
+
+    def _put_away(self, file: _Open) -> None:
+        """Close a file for now, synced; what cannot be synced is told by the next `sync`."""
+        file.sink.close()
+        del self._files[file.path]
+        self._lost = self._lost or file.sink.lost
+        if self._rules.finishes and not file.sink.lost:
+            self._finish_path(file.sink.path, file.path)
+
+    def _close_quiet(self) -> None:
+        """Close files of the past, whose day is over or whose tag fell silent. A fixed path is never quiet."""
+        before_s = self._clock.monotonic() - self._close_after_s
+        while not self._template.fixed and self._files and next(iter(self._files.values())).used_s <= before_s:
+            self._put_away(next(iter(self._files.values())))
+
+    def _rotate(self, file: _Open, now_ns: int) -> None:
+        file.sink.flush()
+        try:
+            if file.sink.leads_here():
+                moved = move_aside(file.sink.path, file.path, now_ns, self._rules.zone, stamp=True)
+                LOG.info("the file was rotated", path=file.path, to=moved)
+                self._pack(moved, moved)
+        except OSError as error:
+            LOG.warning("the file cannot be rotated; it is written on", path=file.path, error=str(error))
+            file.rotate_after_ns = now_ns + RETRY_NS
+            return
+        file.sink.close()
+        del self._files[file.path]
+
+    def _finish_path(self, written: str, path: str) -> None:
+        """Give a closed file its lasting name, then have it compressed."""
+        if STAMPED.search(written):
+            self._pack(written, written)  # rotated by a process that was killed
+            return
+        try:
+            if not os.stat(written).st_size:  # noqa: PTH116 - an empty file is left alone
+                return
+            stamp = self._rules.compress is not None  # so that it is known after a crash
+            moved = move_aside(written, path, self._clock.time_ns(), self._rules.zone, stamp=stamp)
+            self._pack(moved, moved if self._template.fixed else path)
+        except FileNotFoundError:
+            LOG.info("the file was moved away before it was finished", path=written)
+        except OSError as error:
+            LOG.warning("the file cannot be finished; it stays as it is", path=written, error=str(error))
+
+    def _pack(self, path: str, wanted: str) -> None:
+        if self._packer is not None:
+            self._packer.add(path, wanted)
+
+    def _finish_leftovers(self) -> None:
+        """Finish what a process that was killed left, unless another one writes it. Torn lines are cut first."""
+        assert self._guard is not None
+        busy = {file.sink.path for file in self._files.values()}
+        for path in self._rules.leftovers(self._template.pattern()):
+            sink = AppendFile(path, self._manner)
+            try:
+                if path in busy:
+                    continue
+                sink.open(self._guard)
+                alone = sink.alone()
+                sink.close()
+            except OSError as error:
+                LOG.warning("an unfinished file cannot be opened; it stays as it is", path=path, error=str(error))
+                continue
+            if alone:
+                LOG.info("a file that was left unfinished is finished", path=path)
+                self._finish_path(path, path.removesuffix(self._rules.suffix))
+
+
+def _lines(batch: Batch, body: Block, indices: list[int]) -> Batch:
+    """Return some lines of a block as a block of their own, byte for byte."""
+    lines, times = body.data.split(b"\n"), body.times()
+    data = b"".join([lines[index] + b"\n" for index in indices])
+    chosen = [times[index] for index in indices]
+    return Batch(Block(data, chosen[0], body.encoding, len(indices), chosen), batch.tags, batch.ack)

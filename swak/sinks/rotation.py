@@ -1,0 +1,113 @@
+"""When a file is finished, and under which name: nothing that exists is ever written over."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import time
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from swak.formats.template import NS, wall_time
+from swak.sinks.append import sync_folder
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from swak.sinks.compress import Kind
+
+STAMPED = re.compile(r"\.\d{8}-\d{6}\.\d{6}(?:\.\d+)?\Z")
+"""What rotation puts behind a name: when it was done."""
+
+
+class Rules(NamedTuple):
+    """What makes a file a finished one, and what becomes of it then."""
+
+    size_bytes: int | None = None
+    every_s: float | None = None
+    suffix: str = ""
+    """What the name ends with as long as the file is written."""
+    compress: Kind | None = None
+    zone: tzinfo | None = None
+
+    @property
+    def finishes(self) -> bool:
+        """Whether something is done with a file that is written no more."""
+        return bool(self.suffix or self.compress)
+
+    def due(self, size_bytes: int, more_bytes: int, began_ns: int, now_ns: int) -> bool:
+        """Tell whether a file must be rotated before `more_bytes` are added to it."""
+        if not size_bytes:
+            return False
+        if self.size_bytes is not None and size_bytes + more_bytes > self.size_bytes:
+            return True
+        return self.every_s is not None and self._period(began_ns) != self._period(now_ns)
+
+    def _period(self, time_ns: int) -> int:
+        """Number the periods, counted from midnight of the zone."""
+        assert self.every_s is not None
+        offset = wall_time(time_ns, self.zone).utcoffset() or timedelta()
+        return int((time_ns / NS + offset.total_seconds()) // self.every_s)
+
+    def leftovers(self, pattern: str) -> list[str]:
+        """Return files that a process which was killed left unfinished: with the suffix, or rotated and plain."""
+        found = glob.glob(f"{pattern}*")  # noqa: PTH207 - a pattern from the root
+        return [path for path in found if self._unfinished(path) and Path(path).is_file()]
+
+    def _unfinished(self, path: str) -> bool:
+        by_name = bool(self.suffix) and path.endswith(self.suffix)
+        return by_name or (self.compress is not None and STAMPED.search(path) is not None)
+
+
+def move_aside(path: str, wanted: str, now_ns: int, zone: tzinfo | None, *, stamp: bool) -> str:
+    """Rename a file to `wanted` if that is free and no stamp was asked for, else to it with the time behind.
+
+    Whatever has a name keeps it, and of two processes each gets a name of its own.
+    """
+    stamped = f"{wanted}.{wall_time(now_ns, zone):%Y%m%d-%H%M%S.%f}"
+    for number in count(0 if stamp else -1):
+        target = wanted if number < 0 else f"{stamped}{f'.{number}' if number else ''}"
+        if taken_over(path, target):
+            sync_folder(Path(target).parent)
+            return target
+    raise AssertionError("there are always more numbers")
+
+
+def taken_over(path: str, target: str) -> bool:
+    """Give a file the name `target`; False when something has it. OSError: neither name has changed."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        if not os.path.samefile(path, target):  # noqa: PTH121 - both are text
+            return False  # else a crash came between the two steps
+    except (OSError, NotImplementedError, AttributeError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        return _replaced(path, target)  # a file system without links
+    Path(path).unlink()
+    return True
+
+
+def _replaced(path: str, target: str) -> bool:
+    """Take the name with an empty file first, then put the file in its place."""
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    try:
+        os.replace(path, target)  # noqa: PTH105 - both are text
+    except OSError:
+        Path(target).unlink()
+        raise
+    return True
+
+
+def modified_ns(path: str) -> int:
+    """Return when a file was last written to; now when it is not there."""
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return time.time_ns()

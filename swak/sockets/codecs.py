@@ -1,0 +1,167 @@
+"""What senders mean by their bytes: lines of text, JSON, or one text as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from swak.event import EVENTS_MAX, Block, Dicts
+from swak.formats.json_lines import NESTING_MAX, deeper, read_object, read_objects
+from swak.formats.times import TimeCache, any_ns, iso_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from swak.event import Body, Record
+
+CodecName = Literal["line", "json", "plain"]
+
+FAILURE = "_jsonparsefailure"
+"""Tag of an event whose JSON could not be read; the name is that of Logstash."""
+
+_ARRAYS = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+class Codec:
+    """Turns bytes into events of one tag. Nothing is dropped: what is no JSON stays text, marked so."""
+
+    def __init__(
+        self, name: CodecName, *, encoding: str = "utf-8", host_field: str | None, time_field: str | None
+    ) -> None:
+        self._name = name
+        self._encoding = encoding
+        self._host_field = host_field
+        self._time_field = time_field
+        self._times = TimeCache(iso_ns)
+        self.failures = 0
+        """Lines that were to be JSON and were not."""
+
+    def lines(self, parts: Sequence[tuple[bytes, str]], now_ns: int) -> list[Body]:
+        """Return the events of whole lines, each with its line feed, and of the address they came from."""
+        if self._name != "json" and self._host_field is None:
+            block = Block(b"".join([data for data, _ in parts]), now_ns, self._encoding)
+            return [block] if block.count else []
+        records: list[Record] = []
+        for data, host in parts:
+            records += self._of_lines(data, host)
+        return self._bodies(records, now_ns)
+
+    def texts(self, parts: Sequence[tuple[bytes, str]], now_ns: int) -> list[Body]:
+        """Return the events of texts that came as a whole each, e.g. in a datagram, and of their senders' addresses."""
+        if self._name == "line":
+            return self.lines([(data if data.endswith(b"\n") else data + b"\n", host) for data, host in parts], now_ns)
+        records: list[Record] = []
+        for data, host in parts:
+            text = data.decode(self._encoding, "replace")
+            if self._name == "plain":
+                records.append(self._text(text, host))
+            elif "\n" in text.rstrip():
+                records += self._with_host(self._many(text, host), host)
+            elif text.strip():
+                records += self._with_host(self._objects(text, host), host)
+        return self._bodies(records, now_ns)
+
+    def whole(self, data: bytes, host: str, now_ns: int) -> list[Body]:
+        """Return the events of a body that is taken as a whole or not at all. ValueError says which line is wrong."""
+        text = data.decode(self._encoding, "replace")
+        if self._name != "json":
+            return self._bodies([self._text(line.removesuffix("\r"), host) for line in _whole_lines(text)], now_ns)
+        try:
+            records = list(read_json_lines(text))
+        except ValueError:
+            if "\n" not in text.strip():
+                raise
+            try:
+                records = read_json(text)  # one value that is laid out over several lines
+            except ValueError:
+                records = list(read_json_lines(text))  # its error names the line
+        return self._bodies(self._with_host(records, host), now_ns)
+
+    def _of_lines(self, data: bytes, host: str) -> list[Record]:
+        if self._name != "json":
+            return [self._text(line, host) for line in Block(data, 0, self._encoding).lines()]
+        raw = data.split(b"\n")
+        raw.pop()
+        records = read_objects(raw) if self._encoding == "utf-8" else None
+        if records is None:
+            lines = Block(data, 0, self._encoding).lines()
+            records = [one for line in lines if line.strip() for one in self._objects(line, host)]
+        return self._with_host(records, host)
+
+    def _bodies(self, records: Sequence[Record], now_ns: int) -> list[Body]:
+        """Give records their times, and cut them into bodies of at most EVENTS_MAX."""
+        times = self._times_of(records, now_ns)
+        return [
+            Dicts(list(records[at : at + EVENTS_MAX]), times[at : at + EVENTS_MAX])
+            for at in range(0, len(records), EVENTS_MAX)
+        ]
+
+    def _text(self, text: str, host: str) -> Record:
+        record: Record = {"message": text}
+        if self._host_field is not None:
+            record[self._host_field] = host
+        return record
+
+    def _many(self, text: str, host: str) -> list[Record]:
+        """Read JSON that is laid out over several lines, or else JSON lines."""
+        try:
+            return read_json(text)
+        except ValueError:
+            return [one for line in text.split("\n") if line.strip() for one in self._objects(line, host)]
+
+    def _objects(self, line: str, host: str) -> list[Record]:
+        try:
+            return read_json(line)
+        except ValueError:
+            self.failures += 1
+            return [{**self._text(line, host), "tags": [FAILURE]}]
+
+    def _with_host(self, records: list[Record], host: str) -> list[Record]:
+        name = self._host_field
+        if name is not None:
+            for record in records:
+                record.setdefault(name, host)
+        return records
+
+    def _times_of(self, records: Sequence[Record], now_ns: int) -> list[int]:
+        name = self._time_field
+        if name is None or self._name != "json":
+            return [now_ns] * len(records)
+        return [now_ns if (value := record.get(name)) is None else self._time(value, now_ns) for record in records]
+
+    def _time(self, value: object, now_ns: int) -> int:
+        try:
+            return self._times[value] if isinstance(value, str) else any_ns(value)
+        except ValueError:
+            return now_ns
+
+
+def read_json(text: str) -> list[Record]:
+    """Read one object, or an array of objects. ValueError says what is wrong."""
+    if text.lstrip()[:1] != "[":
+        return [read_object(text)]
+    try:
+        records = _ARRAYS.decode(text)
+    except RecursionError:
+        raise ValueError(f"nested deeper than {NESTING_MAX} levels") from None
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("JSON is malformed: ")) from None
+    if text.count("{") + text.count("[") > NESTING_MAX and any(deeper(one, NESTING_MAX) for one in records):
+        raise ValueError(f"nested deeper than {NESTING_MAX} levels")
+    return records
+
+
+def read_json_lines(text: str) -> Iterator[Record]:
+    """Read one object (or array of objects) a line; empty lines are skipped. ValueError names the line."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield from read_json(line)
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None
+
+
+def _whole_lines(text: str) -> list[str]:
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]

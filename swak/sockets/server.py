@@ -1,0 +1,273 @@
+"""A TCP server in one thread: many connections, no wait for any of them, bounded in number."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from swak import log
+from swak.sockets.address import bound, located, plain_host, shown, tune
+from swak.tailing.descriptors import open_files_max
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOG = log.get("sockets")
+
+READ_BYTES = 64 * 1024
+"""What is read of one connection at a time, so that each gets its turn."""
+POLL_BYTES = 256 * 1024
+"""What is read of all connections at a time."""
+ACCEPTS = 256
+"""Connections that are accepted at a time."""
+BACKLOG = 1024
+REST_S = 1.0
+"""How long no connection is accepted when the system has no descriptors left; and how often deadlines are looked at."""
+QUIET_S = 5.0
+"""A connection that was quiet for so long may be closed in favour of a new one, when there are too many."""
+LINGER_S = 2.0
+"""How long a peer that was told the last word may go on sending: closing at once would take that word from it."""
+_FULL = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
+
+
+class Connection:
+    """One peer. `state` is whatever its protocol wants to remember."""
+
+    __slots__ = ("closing", "deadline", "heard_at", "host", "lingering", "out", "paused", "sock", "state")
+
+    def __init__(self, sock: socket.socket, host: str, now: float) -> None:
+        self.sock = sock
+        self.host = host
+        self.heard_at = now
+        self.deadline = inf
+        """When it is given up, in monotonic seconds: then `poll` returns it with None."""
+        self.out = bytearray()
+        self.paused = False
+        """Whether nothing is read of it for now; such a connection is never closed in favour of another."""
+        self.closing = False
+        self.lingering = False
+        """Whether all has been said, and what still comes is dropped."""
+        self.state: Any = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not been closed."""
+        return self.sock.fileno() >= 0
+
+
+class Server:
+    """Accepts connections and reads from them as long as somebody calls `poll`; who does not poll holds senders up.
+
+    All calls but `wake` come from one thread.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        connections_max: int,
+        monotonic: Callable[[], float] = time.monotonic,
+        idle_s: float = inf,
+    ) -> None:
+        """Listen. A new connection has `idle_s` to say something. OSError when the address cannot be had."""
+        self._monotonic = monotonic
+        self._idle_s = idle_s
+        self._max = min(connections_max, open_files_max())
+        self._listener = bound(host, port, socket.SOCK_STREAM)
+        try:
+            self._listener.listen(BACKLOG)
+        except OSError as error:
+            self._listener.close()
+            raise located(error, host, port) from error
+        self.address: tuple[str, int] = self._listener.getsockname()[:2]
+        self._woken, self._waker = socket.socketpair()
+        self._waking = threading.Lock()
+        for sock in (self._woken, self._waker):
+            sock.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._connections: OrderedDict[Connection, None] = OrderedDict()
+        """The one that was quiet for longest comes first."""
+        self._accept_at = 0.0
+        self._look_at = 0.0
+        self.turned_away = 0
+        """Connections that were closed because there were too many."""
+        LOG.info("listening", address=shown(self.address))
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All that are open."""
+        return list(self._connections)
+
+    def poll(self, wait_s: float) -> list[tuple[Connection, bytes | None]]:
+        """Return what has arrived: bytes, b"" for a peer that says no more, None for a deadline that has passed.
+
+        Waits at most `wait_s` for something to happen, which may be nothing that is returned.
+        """
+        now = self._monotonic()
+        if self._accept_at and now >= self._accept_at:
+            self._accept_at = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        came: list[tuple[Connection, bytes | None]] = []
+        size_bytes = 0
+        for key, events in self._selector.select(min(wait_s, REST_S)):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.fileobj is self._woken:
+                with suppress(BlockingIOError):  # somebody took it before
+                    self._woken.recv(4096)
+            elif key.data.open:
+                if events & selectors.EVENT_WRITE:
+                    self._flush(key.data)
+                if events & selectors.EVENT_READ and size_bytes < POLL_BYTES and not key.data.paused:
+                    data = self._read(key.data)
+                    if key.data.closing:
+                        self._drop(key.data, data)
+                    elif data is not None:
+                        came.append((key.data, data))
+                        size_bytes += len(data)
+        now = self._monotonic()
+        if now >= self._look_at:
+            self._look_at = now + REST_S
+            late = [one for one in self._connections if now >= one.deadline]
+            for connection in [one for one in late if one.closing]:
+                self.close_connection(connection)
+            came += [(one, None) for one in late if not one.closing]
+        return came
+
+    def send(self, connection: Connection, data: bytes, *, close: bool = False) -> None:
+        """Send what the peer takes now, and the rest later; then close, if so told. It has LINGER_S for that."""
+        connection.out += data
+        if close and not connection.closing:
+            connection.closing = True
+            connection.deadline = self._monotonic() + LINGER_S
+        self._flush(connection)
+
+    def pause(self, connection: Connection, *, paused: bool) -> None:
+        """Read no more of a connection for now, or again."""
+        if connection.open and connection.paused != paused:
+            connection.paused = paused
+            self._watch(connection)
+
+    def close_connection(self, connection: Connection) -> None:
+        """Close one connection. May be repeated."""
+        if connection in self._connections:
+            del self._connections[connection]
+            with suppress(KeyError):  # it waited for nothing
+                self._selector.unregister(connection.sock)
+        connection.sock.close()
+
+    def wake(self) -> None:
+        """Let a `poll` that waits return at once. From any thread, also after `close`."""
+        with self._waking:
+            if self._waker.fileno() >= 0:
+                with suppress(BlockingIOError):  # it is full: that wakes as well
+                    self._waker.send(b"\0")
+
+    def abort(self) -> None:
+        """Let every later call fail or find nothing, from another thread; what is open is closed by the owner."""
+        with suppress(OSError):  # not connected, or closed already
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self.wake()
+
+    def close(self) -> None:
+        """Close everything. May be repeated."""
+        for connection in self.connections:
+            self.close_connection(connection)
+        self._selector.close()
+        self._listener.close()
+        with self._waking:
+            self._waker.close()
+        self._woken.close()
+
+    def _accept(self) -> None:
+        now = self._monotonic()
+        for _ in range(ACCEPTS):
+            try:
+                sock, address = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                LOG.warning("no connection can be accepted for now", error=str(error), open=len(self._connections))
+                self._selector.unregister(self._listener)
+                self._accept_at = now + REST_S
+                return
+            self._admit(sock, address, now)
+
+    def _admit(self, sock: socket.socket, address: Any, now: float) -> None:
+        if len(self._connections) >= self._max and not self._made_room(now):
+            self.turned_away += 1
+            LOG.warning("too many connections; a new one was turned away", peer=shown(address), open=self._max)
+            sock.close()
+            return
+        try:
+            sock.setblocking(False)
+            tune(sock)
+        except OSError:  # it is gone already
+            sock.close()
+            return
+        connection = Connection(sock, plain_host(address[0]), now)
+        connection.deadline = now + self._idle_s
+        self._connections[connection] = None
+        self._selector.register(sock, selectors.EVENT_READ, connection)
+
+    def _made_room(self, now: float) -> bool:
+        for connection in self._connections:
+            if now - connection.heard_at < QUIET_S:
+                return False  # the others were heard of later
+            if not connection.paused and not connection.out:
+                self.turned_away += 1
+                LOG.warning("too many connections; the one that was quiet for longest is closed", peer=connection.host)
+                self.close_connection(connection)
+                return True
+        return False
+
+    def _read(self, connection: Connection) -> bytes | None:
+        """Return what a connection has sent, b"" at its end, None for nothing."""
+        try:
+            data = connection.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:  # a reset is an end, too
+            return b""
+        connection.heard_at = self._monotonic()
+        self._connections.move_to_end(connection)
+        return data
+
+    def _flush(self, connection: Connection) -> None:
+        try:
+            with suppress(BlockingIOError):  # the rest goes when the peer has read some
+                while connection.out and connection.open:
+                    del connection.out[: connection.sock.send(connection.out)]
+            if connection.closing and not connection.out and not connection.lingering and connection.open:
+                connection.sock.shutdown(socket.SHUT_WR)
+                connection.lingering, connection.paused = True, False
+        except OSError:  # it is gone, and so is what it was to be told
+            self.close_connection(connection)
+        if connection.open:
+            self._watch(connection)
+
+    def _drop(self, connection: Connection, data: bytes | None) -> None:
+        if data == b"":
+            self.close_connection(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """Wait for what is wanted of a connection now. One that waits for nothing is not watched at all."""
+        wanted = (0 if connection.paused else selectors.EVENT_READ) | (selectors.EVENT_WRITE if connection.out else 0)
+        watched = self._selector.get_map().get(connection.sock)
+        if watched is None and wanted:
+            self._selector.register(connection.sock, wanted, connection)
+        elif watched is not None and not wanted:
+            self._selector.unregister(connection.sock)
+        elif watched is not None and watched.events != wanted:
+            self._selector.modify(connection.sock, wanted, connection)

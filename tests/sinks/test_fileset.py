@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import errno
+import gzip
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from swak.event import Batch, Block
+from swak.formats.registry import Shape
+from swak.sinks.append import AppendFile, Manner
+from swak.sinks.fileset import FileSet
+from swak.sinks.guard import Guard
+from swak.sinks.pathname import PathTemplate
+from swak.sinks.rotation import Rules
+from swak.testing import FakeClock, batch_of, block_of, event, promise
+from tests.flows.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swak.event import Record
+
+RAW = Shape("raw").made()
+Make = Callable[..., FileSet]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def make(tmp_path: Path, clock: FakeClock) -> Iterator[Make]:
+    made: list[tuple[FileSet, Guard]] = []
+
+    def one(name: str, rules: Rules | None = None, manner: Manner | None = None, **options: Any) -> FileSet:
+        files = FileSet(PathTemplate(str(tmp_path / name)), clock, manner or Manner(), rules or Rules(), **options)
+        guard = Guard()
+        files.open(guard)
+        made.append((files, guard))
+        return files
+
+    yield one
+    for files, guard in made:
+        files.close(finish=False)
+        guard.release()
+
+
+def lines(*records: Record, tag: str = "t") -> Batch:
+    return batch_of([event(record, tag=tag) for record in records])
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(one.relative_to(folder)): one.read_text() for one in sorted(folder.rglob("*")) if one.is_file()}
+
+
+def test_each_event_goes_to_its_own_file_in_order(make: Make, tmp_path: Path) -> None:
+    files = make("{k}/{tag}.log")
+    records: list[Record] = [{"k": "a", "message": "1"}, {"k": "b", "message": "2"}, {"k": "a", "message": "3"}]
+    files.write(lines(*records), RAW)
+    assert contents(tmp_path) == {"a/t.log": "1\n3\n", "b/t.log": "2\n"}
+
+
+def test_lines_of_different_days_stay_byte_for_byte(make: Make, tmp_path: Path) -> None:
+    files = make("%Y.log")
+    year_ns = 366 * 86_400 * 10**9
+    body = Block(b"a\r\n\xff\nc\n", 0, count=3, times=[0, year_ns, 0])
+    files.write(Batch(body, "t", promise(3)), RAW)
+    assert (tmp_path / "1970.log").read_bytes() == b"a\r\nc\n"
+    assert (tmp_path / "1971.log").read_bytes() == b"\xff\n"
+
+
+def test_few_files_are_open_at_a_time_and_nothing_is_lost(make: Make, tmp_path: Path) -> None:
+    files = make("{k}.log", open_max=2)
+    for _ in range(2):
+        files.write(lines(*[{"k": str(number), "message": "x"} for number in range(5)]), RAW)
+    assert len(files._files) == 2
+    assert contents(tmp_path) == {f"{number}.log": "x\nx\n" for number in range(5)}
+    files.sync()
+
+
+def test_a_file_that_cannot_be_synced_when_it_is_put_away_is_told(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(errno.EIO, "disk error")
+
+    files = make("{k}.log", open_max=1)
+    files.write(lines({"k": "a", "message": "x"}), RAW)
+    monkeypatch.setattr("swak.sinks.append._datasync", fail)
+    files.write(lines({"k": "b", "message": "x"}), RAW)
+    assert files.lost
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="disk error"):
+        files.sync()
+    files.sync()
+    assert contents(tmp_path) == {"a.log": "x\n", "b.log": "x\n"}
+
+
+def test_what_was_written_before_another_file_failed_is_not_written_twice(make: Make, tmp_path: Path) -> None:
+    files = make("{k}/x.log")
+    (tmp_path / "b").write_text("in the way")
+    batch = lines({"k": "a", "message": "1"}, {"k": "b", "message": "2"})
+    with pytest.raises(OSError, match=r"exists|directory"):
+        files.write(batch, RAW)
+    (tmp_path / "b").unlink()
+    files.write(batch, RAW)
+    files.write(batch, RAW)
+    assert contents(tmp_path) == {"a/x.log": "1\n1\n", "b/x.log": "2\n2\n"}
+
+
+def test_a_file_is_rotated_before_it_grows_too_large(make: Make, tmp_path: Path, clock: FakeClock) -> None:
+    files = make("app.log", Rules(size_bytes=10))
+    for number in range(5):
+        files.write(block_of(f"line{number}"), RAW)
+        clock.advance(1)
+    files.sync()
+    found = contents(tmp_path)
+    assert sorted(found.values()) == [f"line{number}\n" for number in range(5)]
+    assert found["app.log"] == "line4\n"
+
+
+def test_a_file_is_rotated_when_a_new_period_begins(make: Make, tmp_path: Path, clock: FakeClock) -> None:
+    files = make("app.log", Rules(every_s=3_600))
+    files.write(block_of("a"), RAW)
+    files.write(block_of("b"), RAW)
+    clock.advance(3_600)
+    files.write(block_of("c"), RAW)
+    assert sorted(contents(tmp_path).values()) == ["a\nb\n", "c\n"]
+
+
+def test_what_is_pending_is_synced_before_a_file_is_rotated(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = make("app.log", Rules(size_bytes=1))
+    files.write(block_of("a"), RAW)
+    synced: list[int] = []
+    monkeypatch.setattr("swak.sinks.append._datasync", synced.append)
+    files.write(block_of("b"), RAW)
+    assert len(synced) == 1
+
+
+def test_a_file_that_cannot_be_rotated_is_written_on(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> str:
+        raise PermissionError(errno.EACCES, "permission denied")
+
+    monkeypatch.setattr("swak.sinks.fileset.move_aside", refuse)
+    files = make("app.log", Rules(size_bytes=1))
+    files.write(block_of("a"), RAW)
+    files.write(block_of("b"), RAW)
+    assert contents(tmp_path) == {"app.log": "a\nb\n"}
+
+
+def test_a_rotated_file_is_compressed(make: Make, tmp_path: Path, clock: FakeClock) -> None:
+    files = make("app.log", Rules(size_bytes=1, compress="gzip"))
+    files.write(block_of("a"), RAW)
+    clock.advance(1)
+    files.write(block_of("b"), RAW)
+    until(lambda: len(list(tmp_path.glob("*.gz"))) == 1, lambda: str(list(tmp_path.iterdir())))
+    assert [gzip.decompress(one.read_bytes()) for one in tmp_path.glob("*.gz")] == [b"a\n"]
+    assert (tmp_path / "app.log").read_text() == "b\n"
+
+
+def test_a_file_has_its_name_only_when_it_is_finished(make: Make, tmp_path: Path) -> None:
+    files = make("{k}.log", Rules(suffix=".part"))
+    files.write(lines({"k": "a", "message": "1"}), RAW)
+    assert contents(tmp_path) == {"a.log.part": "1\n"}
+    files.close(finish=True)
+    assert contents(tmp_path) == {"a.log": "1\n"}
+
+
+def test_a_run_that_ends_badly_finishes_nothing(make: Make, tmp_path: Path) -> None:
+    files = make("app.log", Rules(suffix=".part", compress="gzip"))
+    files.write(block_of("a"), RAW)
+    files.close(finish=False)
+    assert contents(tmp_path) == {"app.log.part": "a\n"}
+
+
+def test_a_file_of_a_varying_path_is_finished_when_it_was_quiet(make: Make, tmp_path: Path, clock: FakeClock) -> None:
+    files = make("{k}.log", Rules(suffix=".part"), close_after_s=60)
+    files.write(lines({"k": "a", "message": "1"}), RAW)
+    clock.advance(61)
+    files.write(lines({"k": "b", "message": "1"}), RAW)
+    files.sync()
+    files.write(lines({"k": "a", "message": "late"}), RAW)
+    assert contents(tmp_path) == {"a.log": "1\n", "a.log.part": "late\n", "b.log.part": "1\n"}
+    files.close(finish=True)
+    assert sorted(contents(tmp_path).values()) == ["1\n", "1\n", "late\n"]
+
+
+def test_finished_files_of_a_varying_path_keep_their_name_when_they_are_compressed(make: Make, tmp_path: Path) -> None:
+    files = make("{k}.log", Rules(compress="gzip"))
+    files.write(lines({"k": "a", "message": "1"}), RAW)
+    files.close(finish=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.log.gz"]
+
+
+def test_what_a_killed_process_left_is_finished(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "old.log.part").write_text("whole\ntorn")
+    (tmp_path / "old.log.20261121-010203.000001").write_text("rotated\n")
+    files = make("{k}.log", Rules(suffix=".part", compress="gzip"))
+    files.close(finish=True)
+    packed = sorted(gzip.decompress(one.read_bytes()) for one in tmp_path.glob("*.gz"))
+    assert packed == [b"rotated\n", b"whole\n"]
+    assert [one.name for one in tmp_path.iterdir() if not one.name.endswith(".gz")] == ["old.log.part.torn"]
+
+
+def test_what_another_process_still_writes_is_no_leftover(make: Make, tmp_path: Path) -> None:
+    guard = Guard()
+    other = AppendFile(str(tmp_path / "other.log.part"))
+    other.open(guard)
+    other.write(b"theirs\n")
+    make("{k}.log", Rules(suffix=".part"))
+    assert contents(tmp_path) == {"other.log.part": "theirs\n"}
+    other.close()
+    guard.release()
+
+
+def test_a_new_file_gets_its_permissions_whatever_the_umask(make: Make, tmp_path: Path) -> None:
+    make("app.log", manner=Manner(mode=0o666))
+    assert (tmp_path / "app.log").stat().st_mode & 0o777 == 0o666
+
+
+def test_an_empty_file_begins_with_its_head(make: Make, tmp_path: Path) -> None:
+    files = make("app.csv", Rules(size_bytes=8), Manner(head=b"a,b\n"))
+    files.write(block_of("1,2"), RAW)
+    files.write(block_of("3,4"), RAW)
+    assert sorted(contents(tmp_path).values()) == ["a,b\n1,2\n", "a,b\n3,4\n"]
+
+
+def test_a_successor_takes_over_what_is_pending_in_all_files(make: Make, tmp_path: Path, clock: FakeClock) -> None:
+    old = make("{k}.log")
+    old.write(lines({"k": "a", "message": "1"}, {"k": "b", "message": "1"}), RAW)
+    new = FileSet(PathTemplate(str(tmp_path / "{k}.log")), clock, Manner())
+    assert new.inherit(old)
+    guard = Guard()
+    new.open(guard)
+    assert new.pending_bytes == 4
+    new.sync()
+    assert new.pending_bytes == 0
+    new.close(finish=True)
+    guard.release()
+
+
+def test_a_successor_takes_nothing_over_when_a_file_is_gone(make: Make, tmp_path: Path, clock: FakeClock) -> None:
+    old = make("{k}.log")
+    old.write(lines({"k": "a", "message": "1"}, {"k": "b", "message": "1"}), RAW)
+    (tmp_path / "b.log").unlink()
+    assert not FileSet(PathTemplate(str(tmp_path / "{k}.log")), clock, Manner()).inherit(old)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, taken_over
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOUR_NS = 3_600 * 10**9
+
+
+def test_a_file_that_would_grow_too_large_is_due() -> None:
+    rules = Rules(size_bytes=100)
+    assert not rules.due(90, 10, 0, 0)
+    assert rules.due(90, 11, 0, 0)
+    assert not rules.due(0, 1_000, 0, 0)
+
+
+def test_a_file_of_another_period_is_due() -> None:
+    rules = Rules(every_s=86_400, zone=ZoneInfo("Asia/Seoul"))
+    assert not rules.due(1, 1, 0, 14 * HOUR_NS)
+    assert rules.due(1, 1, 14 * HOUR_NS, 15 * HOUR_NS)
+
+
+def test_without_rules_nothing_is_due() -> None:
+    assert not Rules().due(10**12, 1, 0, 10**20)
+    assert not Rules().finishes
+
+
+def test_a_name_that_is_taken_gets_the_time_behind_it(tmp_path: Path) -> None:
+    wanted = tmp_path / "app.log"
+    moved = []
+    for number in range(4):
+        part = tmp_path / "app.log.part"
+        part.write_text(str(number))
+        moved.append(move_aside(str(part), str(wanted), 0, UTC, stamp=False))
+    assert moved[:2] == [str(wanted), f"{wanted}.19700101-000000.000000"]
+    assert moved[3] == f"{wanted}.19700101-000000.000000.2"
+    assert sorted(one.read_text() for one in tmp_path.iterdir()) == ["0", "1", "2", "3"]
+    assert [bool(STAMPED.search(one)) for one in moved] == [False, True, True, True]
+
+
+def test_a_stamp_can_be_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    assert STAMPED.search(move_aside(str(tmp_path / "a"), str(tmp_path / "a"), 0, UTC, stamp=True))
+
+
+def test_a_crash_between_two_names_is_made_good(tmp_path: Path) -> None:
+    (tmp_path / "part").write_text("x")
+    os.link(tmp_path / "part", tmp_path / "whole")
+    assert taken_over(str(tmp_path / "part"), str(tmp_path / "whole"))
+    assert [one.name for one in tmp_path.iterdir()] == ["whole"]
+
+
+def test_where_there_are_no_links_nothing_is_written_over_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "part").write_text("new")
+    (tmp_path / "old").write_text("old")
+    assert not taken_over(str(tmp_path / "part"), str(tmp_path / "old"))
+    assert taken_over(str(tmp_path / "part"), str(tmp_path / "new"))
+    assert (tmp_path / "old").read_text() == "old"
+    assert (tmp_path / "new").read_text() == "new"
+
+
+def test_what_is_not_there_cannot_be_moved(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        move_aside(str(tmp_path / "a"), str(tmp_path / "b"), 0, UTC, stamp=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_are_what_has_the_suffix_or_was_rotated(tmp_path: Path) -> None:
+    for name in (
+        "a.log",
+        "a.log.part",
+        "a.log.20261121-010203.000001",
+        "a.log.20261121-010203.000001.gz",
+        "b.log.part",
+    ):
+        (tmp_path / name).touch()
+    pattern = str(tmp_path / "a.log")
+    assert [one.rpartition("/")[2] for one in Rules(suffix=".part").leftovers(pattern)] == ["a.log.part"]
+    assert [one.rpartition("/")[2] for one in Rules(compress="gzip").leftovers(pattern)] == [
+        "a.log.20261121-010203.000001"
+    ]
+
+
+def test_the_time_of_a_file_is_when_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    os.utime(tmp_path / "a", ns=(1, 5_000_000_000))
+    assert modified_ns(str(tmp_path / "a")) == 5_000_000_000
+    assert modified_ns(str(tmp_path / "none")) > 10**18

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from swak.sockets.http_parser import (
+    CHUNK_LINE_BYTES_MAX,
+    FIELDS_MAX,
+    HEAD_BYTES_MAX,
+    TRAILER_BYTES_MAX,
+    HttpError,
+    RequestParser,
+)
+
+POST = b"POST /logs?x=1 HTTP/1.1\r\nHost: a\r\n"
+WHOLE = POST + b"Content-Length: 5\r\n\r\nhello"
+CHUNKED = POST + b"Transfer-Encoding: Chunked\r\n\r\n3;note=x\r\nhel\r\n2\r\nlo\r\n0\r\nX-Sum: 1\r\n\r\n"
+
+Seen = tuple[str, str, dict[str, str], bytes, bool]
+
+
+def read(data: bytes, cuts: list[int] | None = None, body_max: int = 1_000) -> list[Seen] | int:
+    """Return the requests, or the status of the error that ended it."""
+    parser = RequestParser(body_max)
+    seen: list[Seen] = []
+    parts, at = [], 0
+    for size in cuts or []:
+        parts.append(data[at : at + size])
+        at += size
+    try:
+        for part in [*parts, data[at:]]:
+            parser.feed(part)
+            assert parser.held_bytes <= HEAD_BYTES_MAX + body_max + len(data)
+            while parser.complete:
+                seen.append((parser.method, parser.target, parser.headers, bytes(parser.body), parser.keeps_alive))
+                parser.next()
+    except HttpError as error:
+        assert 400 <= error.status < 600
+        assert error.text
+        return error.status
+    return seen
+
+
+def test_a_request_with_a_length() -> None:
+    assert read(WHOLE) == [("POST", "/logs?x=1", {"host": "a", "content-length": "5"}, b"hello", True)]
+
+
+def test_a_request_in_chunks() -> None:
+    assert read(CHUNKED) == [("POST", "/logs?x=1", {"host": "a", "transfer-encoding": "Chunked"}, b"hello", True)]
+
+
+def test_one_request_after_the_other() -> None:
+    found = read(WHOLE + b"\r\n" + CHUNKED + WHOLE)
+    assert isinstance(found, list)
+    assert [one[3] for one in found] == [b"hello"] * 3
+
+
+@given(st.lists(st.integers(1, 40)))
+def test_however_bytes_arrive_the_requests_are_the_same(cuts: list[int]) -> None:
+    data = WHOLE + CHUNKED + WHOLE
+    assert read(data, cuts) == read(data)
+
+
+@pytest.mark.parametrize(
+    ("line", "alive"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: a", True),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close", False),
+        (b"POST / HTTP/1.0", False),
+        (b"POST / HTTP/1.0\r\nConnection: Keep-Alive", True),
+    ],
+)
+def test_a_connection_is_kept_where_both_sides_can(line: bytes, alive: bool) -> None:
+    found = read(line + b"\r\nContent-Length: 0\r\n\r\n")
+    assert isinstance(found, list)
+    assert found[0][4] is alive
+
+
+def test_fields_of_one_name_are_joined() -> None:
+    found = read(b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1 \r\nx-a:\t2\r\n\r\n")
+    assert isinstance(found, list)
+    assert found[0][2]["x-a"] == "1, 2"
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"hello\r\n\r\n", 400),
+        (b"POST / HTTP/2.0\r\n\r\n", 505),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (b"POST  / HTTP/1.1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\n\r\n", 400),
+        (b"POST /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (POST + b" folded: x\r\n\r\n", 400),
+        (POST + b"Name : x\r\n\r\n", 400),
+        (POST + b"A: x\ry\r\n\r\n", 400),
+        (POST + b"A: \x00\r\n\r\n", 400),
+        (POST + b"A: x\nB: y\r\n\r\n", 400),
+        (POST + b"host: b\r\n\r\n", 400),
+        (POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 400),
+        (POST + b"Content-Length: +5\r\n\r\n", 400),
+        (POST + b"Content-Length: 5, 5\r\n\r\n", 400),
+        (POST + b"Content-Length: 0x5\r\n\r\n", 400),
+        (POST + b"Content-Length: 1001\r\n\r\n", 413),
+        (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0x3\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n3e9\r\n", 413),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1_001, 413),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1" * (CHUNK_LINE_BYTES_MAX + 1), 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * TRAILER_BYTES_MAX, 431),
+        (b"POST /" + b"x" * HEAD_BYTES_MAX, 431),
+        (b"A: b\r\n" * HEAD_BYTES_MAX, 431),
+        (POST + b"A: b\r\n" * FIELDS_MAX + b"\r\n", 431),
+    ],
+)
+def test_what_is_not_taken_has_its_status(data: bytes, status: int) -> None:
+    assert read(data) == status
+
+
+PIECES = st.sampled_from(
+    [WHOLE, CHUNKED, POST, b"\r\n", b"\r\n\r\n", b"Content-Length: ", b"7", b"0\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
+
+
+@given(st.lists(PIECES | st.binary(max_size=20), max_size=8).map(b"".join), st.lists(st.integers(1, 30), max_size=20))
+@example(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nhel", [40, 30, 1, 1])
+def test_whatever_comes_is_read_the_same_way_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
+    whole, parts = read(data), read(data, cuts)
+    assert parts == whole
+
+
+def test_nothing_yet_is_no_request() -> None:
+    parser = RequestParser(10)
+    assert not parser.begun
+    parser.feed(b"P")
+    assert parser.begun
+    assert not parser.has_head

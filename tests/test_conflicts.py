@@ -1,0 +1,62 @@
+"""Plugins that are right each for itself, and do not go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from swak import ConfigError, failover, in_, out, task
+from swak.recipe import as_recipe
+from swak.topology.compile import compile_recipe
+
+
+def problems(*parts: Any) -> list[str]:
+    try:
+        compile_recipe(as_recipe(task(*parts)))
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+@pytest.mark.parametrize("age", ["190s", "5M"])
+def test_a_buffer_that_holds_as_long_as_senders_wait_is_refused_with_a_mend(age: str) -> None:
+    (told,) = problems(in_.Forward(), out.TimedBuffer(age), out.Null())
+    assert "TimedBuffer: it holds events in memory for up to" in told
+    assert "waits 190 s for the ack" in told
+    assert "Forward(ack_timeout=...)" in told
+    assert "out.DiskBuffer" in told
+
+
+def test_a_buffer_that_is_quicker_passes() -> None:
+    assert problems(in_.Forward(), out.TimedBuffer("189s"), out.Null()) == []
+    assert problems(in_.Forward(ack_timeout="10M"), out.TimedBuffer("5M"), out.Null()) == []
+
+
+def test_senders_that_want_no_acks_wait_for_nothing() -> None:
+    assert problems(in_.Forward(ack_timeout=None), out.TimedBuffer("5M"), out.SizedBuffer(9), out.Null()) == []
+
+
+def test_a_buffer_without_a_limit_of_time_is_refused() -> None:
+    (told,) = problems(in_.Forward(), out.SizedBuffer(100), out.Null())
+    assert "SizedBuffer: it holds events in memory until enough of them have come" in told
+
+
+def test_buffers_one_after_the_other_add_up_and_the_one_too_many_is_named_once() -> None:
+    chain = [out.TimedBuffer("100s"), out.TimedBuffer("80s"), out.TimedBuffer("20s"), out.TimedBuffer("1s")]
+    (told,) = problems(in_.Forward(), *chain, out.Null())
+    assert "for up to 200 s" in told
+
+
+def test_buffers_side_by_side_do_not_add_up() -> None:
+    branches = [out.TimedBuffer("100s") | out.Null(), out.TimedBuffer("100s") | out.Null()]
+    assert problems(in_.Forward(), branches) == []
+
+
+def test_every_way_is_looked_at() -> None:
+    ways = {"a": out.TimedBuffer("5M") | out.Null(), "**": failover(out.Null(), out.Null())}
+    assert len(problems(in_.Forward(), ways)) == 1
+
+
+def test_inputs_that_nobody_waits_for_may_be_held_for_hours() -> None:
+    assert problems(in_.Counter(), out.TimedBuffer("9h"), out.SizedBuffer(9), out.Null()) == []
