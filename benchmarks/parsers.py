@@ -17,7 +17,7 @@ import msgspec
 from benchmarks.measure import machine, spread
 from swak.ack import Source
 from swak.event import BLOCK_BYTES, Batch, Block, Rows
-from swak.formats.pairs import _LOGFMT
+from swak.formats.pairs import LOGFMT
 from swak.formats.syslog import RFC3164, RFC5424
 from swak.plugins.filters.apache import Apache
 from swak.plugins.filters.convert import Convert
@@ -128,7 +128,7 @@ def cases() -> dict[str, Case]:
         "Csv": Case(Csv(values), lambda n: ",".join(valued(n)), lambda lines: list(csv.reader(lines))),
         "Tsv": Case(Tsv(values), lambda n: "\t".join(valued(n)), cut("\t")),
         "Ltsv": Case(Ltsv(), lambda n: labelled(n, "\t", ":"), pairs("\t", ":")),
-        "Logfmt": Case(Logfmt(), log, lambda lines: [_LOGFMT.findall(line) for line in lines]),
+        "Logfmt": Case(Logfmt(), log, lambda lines: [LOGFMT.findall(line) for line in lines]),
         "Kv": Case(Kv(between="; "), lambda n: labelled(n, "; ", "="), pairs("; ", "=")),
         "Syslog, RFC 3164": Case(Syslog(), rfc3164, lambda lines: [m.groups() for m in map(RFC3164.find, lines) if m]),
         "Syslog, RFC 5424": Case(Syslog(), rfc5424, lambda lines: [m.groups() for m in map(RFC5424.find, lines) if m]),

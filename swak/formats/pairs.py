@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 # Possessive, so that a long line that does not fit is walked through once. Junk takes all that is left, and its key
 # is empty.
-_LOGFMT = re.compile(r'([^\s="]++)(?:=("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"]*+))?+(?!\S)|\S.*', re.DOTALL)
+LOGFMT = re.compile(r'([^\s="]++)(?:=("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"]*+))?+(?!\S)|\S.*', re.DOTALL)
+"""A pair; or junk, which has no key."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def logfmt(line: str) -> Record:
     """Read a line such as `level=info msg="all is well" done`. ValueError says what does not fit, and where."""
-    record: Record = dict(_LOGFMT.findall(line))
+    record: Record = dict(LOGFMT.findall(line))
     if "" in record or "=" not in line:
         raise ValueError(_wrong(line))
     if '"' in line:
@@ -31,7 +32,7 @@ def logfmt(line: str) -> Record:
 
 
 def _wrong(line: str) -> str:
-    junk = next((match.start() for match in _LOGFMT.finditer(line) if match[1] is None), None)
+    junk = next((match.start() for match in LOGFMT.finditer(line) if match[1] is None), None)
     return "no pair" if junk is None else f"no pair at character {junk}: {line[junk : junk + 50]!r}"
 
 

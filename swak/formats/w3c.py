@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from swak.formats.rows import row_type
@@ -16,20 +18,13 @@ _QUOTED = re.compile(r'"((?:[^"]|"")*+)"(?![^ ])|([^ ]+)')
 class Columns(NamedTuple):
     """What a `#Fields:` line tells, and the day of a `#Date:` line."""
 
-    fields: tuple[str, ...]
     row: type[Any]
-    date_index: int | None
-    time_index: int | None
     headers: tuple[bool, ...]
     """Whether each field holds a header of HTTP, such as `cs(User-Agent)`."""
+    date: Callable[[Any], Any] | None
+    time: Callable[[Any], Any] | None
+    """What takes the date and the time from a row, where there are such fields."""
     day: str = ""
-
-    def moment(self, values: list[str]) -> str | None:
-        """Return the text of a line's time, None when its fields tell none."""
-        if self.time_index is None:
-            return None
-        day = self.day if self.date_index is None else values[self.date_index]
-        return f"{day} {values[self.time_index]}" if day else None
 
 
 def columns_of(fields: list[str], day: str = "") -> Columns:
@@ -38,9 +33,10 @@ def columns_of(fields: list[str], day: str = "") -> Columns:
     if not fields or twice or len(fields) > FIELDS_MAX:
         why = "names no field" if not fields else f"names {twice} twice" if twice else f"names {len(fields)} fields"
         raise ValueError(f"#Fields {why}")
-    index = {field: number for number, field in enumerate(fields)}
-    headers = tuple(field.endswith(")") for field in fields)
-    return Columns(tuple(fields), row_type("W3C", tuple(fields)), index.get("date"), index.get("time"), headers, day)
+    row = row_type("W3C", tuple(fields))
+    inner = dict(zip(fields, row.__struct_fields__, strict=True))
+    date, time = (attrgetter(inner[name]) if name in inner else None for name in ("date", "time"))
+    return Columns(row, tuple(field.endswith(")") for field in fields), date, time, day)
 
 
 def split(line: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from swak import log
 from swak.sinks.append import lock, sync_folder
-from swak.sinks.rotation import taken_over
+from swak.sinks.rotation import renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,7 @@ def compress(path: str, wanted: str, kind: Kind, stopped: Callable[[], bool] = l
                     continue
                 break
             _write(source, temporary, kind, stopped)
-            if taken_over(temporary, target):
+            if renamed(temporary, target):
                 break
         sync_folder(Path(target).parent)
         Path(path).unlink()
@@ -130,7 +130,7 @@ def _write(source: BinaryIO, temporary: str, kind: Kind, stopped: Callable[[], b
     """Write all of `source` compressed, with its permissions and times, and sync it."""
     status = os.fstat(source.fileno())
     source.seek(0)
-    Path(temporary).unlink(missing_ok=True)  # never written over: after a crash it may be a second name of something
+    Path(temporary).unlink(missing_ok=True)  # what a crash left: whoever holds the lock on the source is alone here
     try:
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as made:
             _pour(source, made, _packer(kind), stopped)

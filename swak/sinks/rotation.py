@@ -5,8 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import re
+import sys
 import time
 from datetime import timedelta
+from errno import EEXIST, EINVAL, ENOSYS
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 STAMPED = re.compile(r"\.\d{8}-\d{6}\.\d{6}(?:\.\d+)?\Z")
 """What rotation puts behind a name: when it was done."""
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 
 
 class Rules(NamedTuple):
@@ -70,31 +73,23 @@ def move_aside(path: str, wanted: str, now_ns: int, zone: tzinfo | None, *, stam
     stamped = f"{wanted}.{wall_time(now_ns, zone):%Y%m%d-%H%M%S.%f}"
     for number in count(0 if stamp else -1):
         target = wanted if number < 0 else f"{stamped}{f'.{number}' if number else ''}"
-        if taken_over(path, target):
+        if renamed(path, target):
             sync_folder(Path(target).parent)
             return target
     raise AssertionError("there are always more numbers")
 
 
-def taken_over(path: str, target: str) -> bool:
-    """Give a file the name `target`; False when something has it. OSError: neither name has changed."""
-    try:
-        os.link(path, target)
-    except FileExistsError:
-        if not os.path.samefile(path, target):  # noqa: PTH121 - both are text
-            return False  # else a crash came between the two steps
-    except (OSError, NotImplementedError, AttributeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        return _replaced(path, target)  # a file system without links
-    Path(path).unlink()
-    return True
+def renamed(path: str, target: str) -> bool:
+    """Rename a file in one step; False when something has the name. OSError: neither name has changed.
 
-
-def _replaced(path: str, target: str) -> bool:
-    """Take the name with an empty file first, then put the file in its place."""
+    In one step, because others may do the same: of a link and a removal, the removal could hit a file that another
+    writer has begun under `path` meanwhile.
+    """
+    done = _renamed_at_once(path, target)
+    if done is not None:
+        return done
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # nobody else can take it now
     except FileExistsError:
         return False
     try:
@@ -103,6 +98,29 @@ def _replaced(path: str, target: str) -> bool:
         Path(target).unlink()
         raise
     return True
+
+
+def _renamed_at_once(path: str, target: str) -> bool | None:
+    """Rename where the system can do that without replacing; None where it cannot."""
+    if sys.platform == "win32":
+        try:
+            Path(path).rename(target)
+        except FileExistsError:
+            return False
+        return True
+    import ctypes  # noqa: PLC0415 - only when a file is finished
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # Linux, glibc 2.28 or newer
+    if call is None:
+        return None
+    if call(_AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (ENOSYS, EINVAL):  # an old kernel, or a file system that cannot
+        return None
+    if code == EEXIST:
+        return False
+    raise OSError(code, os.strerror(code), path)
 
 
 def modified_ns(path: str) -> int:

@@ -42,9 +42,12 @@ def listening(caplog: pytest.LogCaptureFixture, source: Any, *stages: Any) -> It
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    logger = logging.Logger("python-logstash-logger")
+    logger = logging.getLogger("python-logstash-logger")
+    logger.setLevel("INFO")
+    logger.propagate = False
     yield logger
-    for handler in logger.handlers:
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
         handler.close()
 
 
@@ -128,10 +131,9 @@ def test_python_logstash_async_arrives(
     assert record["@timestamp"][:19] == _iso(kept.events[0].time_ns)
 
 
+@pytest.mark.usefixtures("many_descriptors")
 @pytest.mark.parametrize("kind", ["tcp", "http"])
-def test_two_thousand_who_say_nothing_do_not_keep_the_others(
-    kind: str, caplog: pytest.LogCaptureFixture, many_descriptors: None
-) -> None:
+def test_two_thousand_who_say_nothing_do_not_keep_the_others(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     kept = out.Memory()
     source = in_.Tcp(0, codec="json", host_field=None) if kind == "tcp" else in_.Http(0, host_field=None)
     with listening(caplog, source, kept) as (port, _):
@@ -277,9 +279,26 @@ def test_curl_is_served(program: str, caplog: pytest.LogCaptureFixture) -> None:
     with listening(caplog, in_.Http(0, host_field=None), kept) as (port, _):
         body = json.dumps({"long": "x" * 2_000_000})
         for extra in ([], ["-H", "Transfer-Encoding: chunked"], ["--http1.0"], ["-H", "Expect: 100-continue"]):
-            command = [program, "-sS", "-m", "20", "-w", "%{http_code}", "-o", "/dev/null", "--data-binary", "@-", *extra]
+            command = [
+                program,
+                "-sS",
+                "-m",
+                "20",
+                "-w",
+                "%{http_code}",
+                "-o",
+                "/dev/null",
+                "--data-binary",
+                "@-",
+                *extra,
+            ]
             done = subprocess.run(
-                [*command, f"http://127.0.0.1:{port}/"], input=body, capture_output=True, text=True, check=True, timeout=30
+                [*command, f"http://127.0.0.1:{port}/"],
+                input=body,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=30,
             )
             assert done.stdout == "200", done
     assert len(kept.records) == 4

@@ -49,7 +49,11 @@ EXAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "filters.Logfmt": lambda _: {},
     "filters.Ltsv": lambda _: {"unescape": True},
     "filters.Nginx": lambda _: {"format": "common"},
-    "filters.Reform": lambda _: {"set": {"tag": "${tag}: ${message}"}, "rename": {"message": "text"}, "tag": "x.${tag}"},
+    "filters.Reform": lambda _: {
+        "set": {"tag": "${tag}: ${message}"},
+        "rename": {"message": "text"},
+        "tag": "x.${tag}",
+    },
     "filters.Regex": lambda _: {"pattern": r"\b(?P<word>\w+)=(?P<value>\d+)"},
     "filters.Syslog": lambda _: {},
     "filters.Time": lambda _: {"field": "message", "format": ["iso", "%b %d %H:%M:%S"]},
@@ -78,9 +82,20 @@ BASES: dict[str, type[Plugin]] = {"inputs": Input, "filters": Filter, "buffers":
 LINES = ["", "a=1", "?", '{"a": 1, "ts": 5}', "{", '{"ts": "never"}', "한=2", "x y=3 z=4", '"']
 LINES += ['1.2.3.4 - - [21/Nov/2026:01:07:27 +0000] "GET / HTTP/1.1" 200 5', "[]"]
 LINES += ["a,b c", "a\tb", '1,"2""3"', '1,"2', "1,2", "1\t2\\t3", "a:1\tb:2", ":1", 'a=1 b="x y" c', 'a="x', "a = 'y"]
-LINES += ["#Version: 1.0", "#Fields: date time cs(User-Agent)", "2026-11-21 01:07:27 Moz+illa", "- - -", '"a b" 1 2', "#x"]
+LINES += [
+    "#Version: 1.0",
+    "#Fields: date time cs(User-Agent)",
+    "2026-11-21 01:07:27 Moz+illa",
+    "- - -",
+    '"a b" 1 2',
+    "#x",
+]
 LINES += ["<34>Oct 11 22:14:15 web su[3]: failed", "Feb 29 01:02:03 web kernel: [1.5] up", "Oct 11 22:14:15"]
-LINES += ['<165>1 2003-10-11T22:14:15.003Z web app - ID47 [x@1 a="b\\"]"] \ufefftext', "<999>1 - - - - - - x", "<1>1 - - - - - -"]
+LINES += [
+    '<165>1 2003-10-11T22:14:15.003Z web app - ID47 [x@1 a="b\\"]"] \ufefftext',
+    "<999>1 - - - - - - x",
+    "<1>1 - - - - - -",
+]
 LINES += ["2014-10-31T15:02:10Z", "1414767730", "12", "nul\0=\0", "\r", "\ufeff", "=", " ", "\t", "<", "a=b=c", "a:b:c"]
 
 
@@ -335,12 +350,36 @@ def test_a_filter_does_the_same_with_a_batch_as_with_each_event(name: str, on_er
         assert_same_both_ways(FOUND[name](**options), batch)
 
 
-HOSTILE = [mark * 100_000 for mark in ("a", "[", '"', "\\", "=", " ", ",", "\t", ":", "<", "\0", "\ud800", "'", "${", "#")]
-HOSTILE += ['a="' + "x " * 50_000, "a='" + '\\"' * 100_000, '"' + "a," * 50_000, "a=1 " * 80_000 + '"', "a:b\t" * 80_000]
+HOSTILE = [
+    mark * 100_000 for mark in ("a", "[", '"', "\\", "=", " ", ",", "\t", ":", "<", "\0", "\ud800", "'", "${", "#")
+]
+HOSTILE += [
+    'a="' + "x " * 50_000,
+    "a='" + '\\"' * 100_000,
+    '"' + "a," * 50_000,
+    "a=1 " * 80_000 + '"',
+    "a:b\t" * 80_000,
+]
 HOSTILE += ["1.2.3.4 - - " + "[" * 100_000, '1.2.3.4 - - [x] "' + '\\"' * 100_000, "1.2.3.4 - " + "[a] " * 60_000 + '"']
-HOSTILE += ["<1>1 - - - - - " + '[a b="]' * 50_000, "<1>1 - - - - - [a" + ' b="c"' * 50_000, "Oct 11 22:14:15 " + "a" * 100_000]
-HOSTILE += ["Oct 11 22:14:15 a " + "b[" * 100_000, "#Fields:" + " a" * 100_000, "#Fields: " + "a " * 900, '""" a ' * 50_000]
-HOSTILE += ["{" * 100_000, "9" * 100_000, "1,2,3" * 100_000, '{"a":' * 50_000, '"a""b ' * 50_000, "<1>" + "1 " * 100_000]
+HOSTILE += [
+    "<1>1 - - - - - " + '[a b="]' * 50_000,
+    "<1>1 - - - - - [a" + ' b="c"' * 50_000,
+    "Oct 11 22:14:15 " + "a" * 100_000,
+]
+HOSTILE += [
+    "Oct 11 22:14:15 a " + "b[" * 100_000,
+    "#Fields:" + " a" * 100_000,
+    "#Fields: " + "a " * 900,
+    '""" a ' * 50_000,
+]
+HOSTILE += [
+    "{" * 100_000,
+    "9" * 100_000,
+    "1,2,3" * 100_000,
+    '{"a":' * 50_000,
+    '"a""b ' * 50_000,
+    "<1>" + "1 " * 100_000,
+]
 
 
 @of("filters")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, taken_over
+from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, renamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,26 +51,26 @@ def test_a_stamp_can_be_asked_for(tmp_path: Path) -> None:
     assert STAMPED.search(move_aside(str(tmp_path / "a"), str(tmp_path / "a"), 0, UTC, stamp=True))
 
 
-def test_a_crash_between_two_names_is_made_good(tmp_path: Path) -> None:
-    (tmp_path / "part").write_text("x")
-    os.link(tmp_path / "part", tmp_path / "whole")
-    assert taken_over(str(tmp_path / "part"), str(tmp_path / "whole"))
-    assert [one.name for one in tmp_path.iterdir()] == ["whole"]
-
-
-def test_where_there_are_no_links_nothing_is_written_over_either(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(1, "no links here")
-
-    monkeypatch.setattr(os, "link", refuse)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_nothing_is_written_over(at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not at_once:
+        monkeypatch.setattr("swak.sinks.rotation._renamed_at_once", lambda *_: None)
     (tmp_path / "part").write_text("new")
     (tmp_path / "old").write_text("old")
-    assert not taken_over(str(tmp_path / "part"), str(tmp_path / "old"))
-    assert taken_over(str(tmp_path / "part"), str(tmp_path / "new"))
-    assert (tmp_path / "old").read_text() == "old"
-    assert (tmp_path / "new").read_text() == "new"
+    assert not renamed(str(tmp_path / "part"), str(tmp_path / "old"))
+    assert renamed(str(tmp_path / "part"), str(tmp_path / "new"))
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == {"old": "old", "new": "new"}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_cannot_be_renamed_leaves_no_name_behind(
+    at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not at_once:
+        monkeypatch.setattr("swak.sinks.rotation._renamed_at_once", lambda *_: None)
+    with pytest.raises(FileNotFoundError):
+        renamed(str(tmp_path / "part"), str(tmp_path / "new"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_there_cannot_be_moved(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from swak.sockets.delivery import HOPELESS, Delivery
 @given(st.lists(st.binary(max_size=10), max_size=50), st.integers(1, 60), st.sets(st.integers(0, 49)))
 def test_every_event_is_delivered_once_in_order_or_refused(pieces: list[bytes], part_max: int, bad: set[int]) -> None:
     numbered = [bytes([at]) + piece for at, piece in enumerate(pieces)]
-    delivery, taken = Delivery(numbered, part_max), []
+    delivery = Delivery(numbered, part_max)
+    taken: list[bytes] = []
     while part := delivery.part():
         if any(one[0] in bad for one in part):
             if not delivery.halve():

@@ -109,7 +109,12 @@ def test_abort_ends_a_wait() -> None:
         client = HttpClient(read_url(f"http://127.0.0.1:{listener.getsockname()[1]}"), WAIT_S)
         client.connect()
         peer, _ = listener.accept()
-        thread = threading.Thread(target=lambda: (peer.recv(1), client.abort()))
+
+        def abort() -> None:
+            peer.recv(1)
+            client.abort()
+
+        thread = threading.Thread(target=abort)
         thread.start()
         with pytest.raises(OSError, match="told to stop"):
             client.post("POST", b"x", {})

@@ -36,9 +36,7 @@ def read(data: bytes, cuts: list[int] | None = None, body_max: int = 1_000) -> l
                 seen.append((parser.method, parser.target, parser.headers, bytes(parser.body), parser.keeps_alive))
                 parser.next()
     except HttpError as error:
-        assert 400 <= error.status < 600
-        assert error.text
-        return error.status
+        return error.status if 400 <= error.status < 600 and error.text else 0
     return seen
 
 
@@ -133,12 +131,12 @@ PIECES = st.sampled_from(
 @example(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nhel", [40, 30, 1, 1])
 def test_whatever_comes_is_read_the_same_way_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
     whole, parts = read(data), read(data, cuts)
+    assert whole != 0
     assert parts == whole
 
 
 def test_nothing_yet_is_no_request() -> None:
     parser = RequestParser(10)
-    assert not parser.begun
+    states = [parser.begun]
     parser.feed(b"P")
-    assert parser.begun
-    assert not parser.has_head
+    assert [*states, parser.begun, parser.has_head] == [False, True, False]

@@ -32,7 +32,7 @@ class Site:
         settings = {"body_bytes_max": 1_000, "memory_bytes": 10_000, "timeout_s": 10.0, "answer_s": 30.0} | options
         self.http = HttpServer(self.server, self.admit, monotonic=self.clock.monotonic, **settings)
 
-    def admit(self, parser: RequestParser) -> None:
+    def admit(self, _: RequestParser) -> None:
         if self.refusal is not None:
             raise self.refusal
 

@@ -35,7 +35,7 @@ def test_no_line_is_longer_than_the_bound_and_none_is_missing(parts: list[bytes]
 def test_a_long_line_is_cut_at_a_character_and_counted() -> None:
     cutter = LineCutter(4)
     assert cutter.feed("한글입니다".encode()) == "한\n".encode()
-    assert cutter.feed("xx\nnext\n".encode()) == b"next\n"
+    assert cutter.feed(b"xx\nnext\n") == b"next\n"
     assert cutter.cut_lines == 1
 
 

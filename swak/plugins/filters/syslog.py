@@ -73,7 +73,7 @@ class Syslog(LineParser):
             return None
         pris, texts, *columns = zip(*map(methodcaller("groups"), matches), strict=True)
         known_ns = self._times.read_at(read_times[0])
-        if likely.data_index is not None:
+        if likely.data_index is not None and any(columns[likely.data_index - 2]):
             columns[likely.data_index - 2] = tuple(map(structured, columns[likely.data_index - 2]))
         try:
             facilities, severities = map(FACILITY_OF.__getitem__, pris), map(SEVERITY_OF.__getitem__, pris)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import starmap
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from swak.formats.parsing import LineParser, Part, Read
+from swak.formats.parsing import LineParser, Lines, Part, Read
 from swak.formats.times import TimeCache, iso_ns
 from swak.formats.w3c import Columns, columns_of, split
 from swak.options import option
@@ -63,33 +63,38 @@ class W3C(LineParser):
         if columns is None:
             raise ValueError("no #Fields before it")
         values = split(line)
-        if len(values) != len(columns.fields):
-            raise ValueError(f"{len(values)} values for {len(columns.fields)} fields")
-        moment = columns.moment(values)
-        at_ns = time_ns if moment is None else self._known_ns[moment]
-        return columns.row(*(self._decoded(columns, values) if self.decode else values)), at_ns
+        if len(values) != len(columns.headers):
+            raise ValueError(f"{len(values)} values for {len(columns.headers)} fields")
+        row = columns.row(*(self._decoded(columns, values) if self.decode else values))
+        return row, self._moments(columns, [row], (time_ns,))[0]
 
     def read_lines(self, part: Part) -> tuple[list[Any], Sequence[int]] | None:
         columns = self._told.get(part.tag, self._first)
         lines = part.lines
-        text = "\n".join(lines)
-        if columns is None or text[:1] == "#" or "\n#" in text or '"' in text or "\t" in text:
+        if columns is None or not self._plain(part.source, lines):
             return None
-        found = [line.split(" ") for line in lines]
-        if set(map(len, found)) != {len(columns.fields)}:
-            return None
+        row = columns.row
         try:
-            times = self._moments(columns, found, part.times)
-        except ValueError:
+            if self.decode:
+                rows = [row(*self._decoded(columns, line.split(" "))) for line in lines]
+            else:
+                rows = [row(*line.split(" ")) for line in lines]
+            return rows, self._moments(columns, rows, part.times)
+        except (TypeError, ValueError):  # more or fewer values than fields, or a time that there is not
             return None
-        return list(starmap(columns.row, [self._decoded(columns, one) for one in found] if self.decode else found)), times
 
-    def _moments(self, columns: Columns, found: list[list[str]], times: Sequence[int]) -> Sequence[int]:
-        known_ns, date, time = self._known_ns, columns.date_index, columns.time_index
-        if date is not None and time is not None:
-            return [known_ns[f"{values[date]} {values[time]}"] for values in found]
-        moments = zip(map(columns.moment, found), times, strict=True)
-        return [read_ns if moment is None else known_ns[moment] for moment, read_ns in moments]
+    def _plain(self, source: Lines, lines: list[str]) -> bool:
+        """Tell whether spaces alone cut these lines."""
+        if source.may_hold("#") and any(line.startswith("#") for line in lines):
+            return False
+        return not any(source.may_hold(mark) and any(mark in line for line in lines) for mark in '"\t')
+
+    def _moments(self, columns: Columns, rows: list[Any], times: Sequence[int]) -> Sequence[int]:
+        if columns.time is None or not (columns.date or columns.day):
+            return times
+        known_ns, clocks = self._known_ns, map(columns.time, rows)
+        days = repeat(columns.day) if columns.date is None else map(columns.date, rows)
+        return [known_ns[f"{day} {clock}"] for day, clock in zip(days, clocks, strict=False)]
 
     def _decoded(self, columns: Columns, values: list[str]) -> list[str | None]:
         pairs = zip(values, columns.headers, strict=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import deque
-from functools import partial
 from math import inf
-from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +12,7 @@ from swak.event import Chunk
 from swak.options import Duration, Size, option
 from swak.plugin import Input
 from swak.sockets.address import port_problems
+from swak.sockets.awaiting import Awaiting
 from swak.sockets.codecs import Codec
 from swak.sockets.http_parser import HttpError, RequestParser
 from swak.sockets.http_server import IDLE_S, HttpServer, Request, unpacked
@@ -90,9 +89,7 @@ class Http(Input):
         )
         self._look_at = 0.0
         self._ready: deque[Request] = deque()
-        self._waiting: dict[Request, set[int]] = {}
-        """Requests whose events are under way, with the numbers of the parts that are not settled."""
-        self._settled: SimpleQueue[tuple[Request, int]] = SimpleQueue()
+        self._awaiting = Awaiting(self._server.wake)
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -135,7 +132,7 @@ class Http(Input):
     def close(self) -> None:
         if self._server is not None:
             self._http.stopping = True
-            for request in [*self._ready, *self._waiting]:
+            for request in [*self._ready, *self._awaiting]:
                 self._http.answer(request, 503, "swak stops; send it again to its successor")
             self._server.close()
 
@@ -146,28 +143,24 @@ class Http(Input):
     def _serve(self, wait_s: float) -> None:
         """Take what comes, answer what is settled, and give up on what is late."""
         self._ready += self._http.poll(wait_s)
-        while not self._settled.empty():
-            request, part = self._settled.get()
-            parts = self._waiting.get(request, set())
-            parts.discard(part)
-            if request in self._waiting and not parts:
-                self._accept(request)
+        for request in self._awaiting.settled():
+            self._accept(request)
         now = self.clock.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_S
-            for request in [one for one in [*self._ready, *self._waiting] if one.due_at <= now]:
-                if self._waiting.pop(request, None) is None:
+            for request in [one for one in [*self._ready, *self._awaiting] if one.due_at <= now]:
+                if not self._awaiting.forget(request):
                     self._ready.remove(request)
                 self._ready += self._http.answer(request, 503, "not delivered in time; send it again")
 
     def _confirm(self) -> None:
         """`read` is called again: the next stage has accepted what the last one returned."""
         if self.ack_timeout is None:
-            for request in list(self._waiting):
+            for request in self._awaiting:
+                self._awaiting.forget(request)
                 self._accept(request)
 
     def _accept(self, request: Request) -> None:
-        self._waiting.pop(request, None)
         self._ready += self._http.answer(request, 200, events=request.events)
 
     def _chunks(self, request: Request) -> list[Chunk]:
@@ -180,18 +173,12 @@ class Http(Input):
         if not bodies:
             self._accept(request)
             return []
-        self._waiting[request] = set(range(len(bodies)))
-        told = None if self.ack_timeout is None else partial(self._tell, request)
+        told = self._awaiting.begin(request, len(bodies))
+        awaited = self.ack_timeout is not None
         return [
-            Chunk(body, self.tag, SOURCE, None, None if told is None else partial(told, part))
-            for part, body in enumerate(bodies)
+            Chunk(body, self.tag, SOURCE, None, one if awaited else None)
+            for body, one in zip(bodies, told, strict=True)
         ]
-
-    def _tell(self, request: Request, part: int) -> None:
-        """Note that a part of a request is settled. From any thread."""
-        self._settled.put((request, part))
-        if self._server is not None:
-            self._server.wake()
 
     def _bodies(self, request: Request) -> list[Body]:
         body = unpacked(request.body, request.headers.get("content-encoding", ""), self.max_body)

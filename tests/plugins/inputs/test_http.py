@@ -155,9 +155,9 @@ def test_a_request_without_a_body_is_told() -> None:
 
 
 def test_the_right_token_and_path_are_taken() -> None:
-    with opened(path="/logs", token="abc") as plugin:
-        with post(plugin, b"{}", "Authorization: Bearer abc\r\n", line="PUT /logs?x=1 HTTP/1.1"):
-            assert len(chunks(plugin)) == 1
+    fields, line = "Authorization: Bearer abc\r\n", "PUT /logs?x=1 HTTP/1.1"
+    with opened(path="/logs", token="abc") as plugin, post(plugin, b"{}", fields, line=line):
+        assert len(chunks(plugin)) == 1
 
 
 def test_events_that_are_not_delivered_in_time_are_to_be_sent_again() -> None:

@@ -72,7 +72,7 @@ def test_json_lines_become_records() -> None:
             {"n": 1, "@timestamp": 5, "host": "127.0.0.1"},
             {"message": "no json", "host": "127.0.0.1", "tags": ["_jsonparsefailure"]},
         ]
-        assert list(chunk.body.times())[0] == 5 * 10**9
+        assert next(iter(chunk.body.times())) == 5 * 10**9
         assert plugin.notes() == "1 lines that are no JSON"
 
 

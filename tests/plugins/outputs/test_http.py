@@ -164,8 +164,8 @@ def test_a_body_that_is_too_large_is_halved_and_later_ones_stay_below(receiver: 
 
 
 def test_one_event_that_is_too_large_is_refused_and_the_others_go_out(receiver: Receiver) -> None:
-    receiver.judge = lambda records, raw: (413 if any(one["n"] == 3 for one in records) else 200, {}, "no room")
-    with opened(receiver) as plugin, pytest.raises(Refused, match="413 .*: no room") as caught:
+    receiver.judge = lambda records, _: (413 if any(one["n"] == 3 for one in records) else 200, {}, "no room")
+    with opened(receiver) as plugin, pytest.raises(Refused, match=r"413 .*: no room") as caught:
         plugin.write(numbers(1, 2, 3, 4))
     assert [one.record for one in caught.value.events] == [{"n": 3}]
     assert taken(receiver) == [1, 2, 4]
