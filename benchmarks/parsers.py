@@ -48,7 +48,9 @@ NS = 10**9
 AT_NS = 1_795_223_247 * NS
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0 Safari/537.36"
-_FIELDS = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status time-taken"
+_FIELDS = (
+    "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status time-taken"
+)
 _WORDS = r"^(?P<time>\S+) (?P<level>\w+) (?P<logger>[^:]+): (?P<message>.*)$"
 
 
@@ -93,16 +95,29 @@ def cases() -> dict[str, Case]:
     values = ["time", "host", "method", "path", "status", "size", "took", "agent"]
 
     def valued(n: int) -> list[str]:
-        return [f"2026-11-21T{clock(n)}Z", f"10.0.0.{n % 256}", "GET", f"/p/{n}", "200", str(n % 9_000), "0.004", "curl/8"]
+        return [
+            f"2026-11-21T{clock(n)}Z",
+            f"10.0.0.{n % 256}",
+            "GET",
+            f"/p/{n}",
+            "200",
+            str(n % 9_000),
+            "0.004",
+            "curl/8",
+        ]
 
     def labelled(n: int, between: str, equals: str) -> str:
         return between.join(f"{name}{equals}{value}" for name, value in zip(values, valued(n), strict=True))
 
     def log(n: int) -> str:
-        return f'ts=2026-11-21T{clock(n)}Z level=info caller=main.go:{n % 500} msg="request served" path=/p/{n} took=4ms'
+        return (
+            f'ts=2026-11-21T{clock(n)}Z level=info caller=main.go:{n % 500} msg="request served" path=/p/{n} took=4ms'
+        )
 
     def iis(n: int) -> str:
-        return f"2026-11-21 {clock(n)} 10.0.0.1 GET /p/{n} q={n} 443 - 10.1.{n % 256}.7 {_AGENT.replace(' ', '+')} 200 15"
+        return (
+            f"2026-11-21 {clock(n)} 10.0.0.1 GET /p/{n} q={n} 443 - 10.1.{n % 256}.7 {_AGENT.replace(' ', '+')} 200 15"
+        )
 
     def rfc3164(n: int) -> str:
         return f"<34>Nov 21 {clock(n)} web-{n % 9} sshd[{n % 30_000}]: Accepted publickey for ada from 10.0.0.{n % 256}"

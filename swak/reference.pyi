@@ -521,7 +521,9 @@ class _Outputs:
     def Http(
         self,
         url: str,
-        format: Literal["json", "json_array", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"] = "json",
+        format: Literal[
+            "json", "json_array", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+        ] = "json",
         gzip: bool = False,
         headers: Mapping[str, str] = ...,
         user: str | None = None,
@@ -580,7 +582,7 @@ class _Outputs:
         self,
         between: str = " ",
         equals: str = "=",
-        quotes: str = '"\'',
+        quotes: str = "\"'",
         rest: str | None = None,
         on_error: Literal["dead", "pass", "drop"] = "dead",
         error_tag: str | None = None,

@@ -43,7 +43,9 @@ class Condition:
         if isinstance(when, str):
             self.holds = self._read(_parsed(when), 0)
         else:
-            wanted = [(self._index(name), value if isinstance(value, list) else [value]) for name, value in when.items()]
+            wanted = [
+                (self._index(name), value if isinstance(value, list) else [value]) for name, value in when.items()
+            ]
             if not wanted:
                 raise ValueError("it names no field")
             self.holds = lambda values: all(_within(values[index], among) for index, among in wanted)

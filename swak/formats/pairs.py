@@ -54,7 +54,9 @@ class Pairs:
     def __init__(self, between: str, equals: str, quotes: str) -> None:
         self._between = between
         self._equals = equals
-        self._closing = {mark: re.compile(rf"((?:[^{re.escape(mark)}\\]++|\\.)*+){re.escape(mark)}", re.DOTALL) for mark in quotes}
+        self._closing = {
+            mark: re.compile(rf"((?:[^{re.escape(mark)}\\]++|\\.)*+){re.escape(mark)}", re.DOTALL) for mark in quotes
+        }
         self._quote = re.compile(f"[{re.escape(quotes)}]") if quotes else None
 
     def read(self, line: str) -> tuple[Record, list[str]]:

@@ -18,7 +18,9 @@ Filled = Callable[["Event"], Any]
 
 _FOUND = re.compile(r"\$(\$+\{)|\$\{([^{}]*)(\}?)")
 _INDEXED = re.compile(r"(record|tag_parts|tag_prefix|tag_suffix|hostaddr_parts)\[(.*)\]", re.DOTALL)
-NAMES = "${time}, ${tag}, ${tag_parts[0]}, ${tag_prefix[0]}, ${tag_suffix[0]}, ${hostname}, ${hostaddr}, ${record[name]}"
+NAMES = (
+    "${time}, ${tag}, ${tag_parts[0]}, ${tag_prefix[0]}, ${tag_suffix[0]}, ${hostname}, ${hostaddr}, ${record[name]}"
+)
 
 
 def filled(text: str) -> Filled:

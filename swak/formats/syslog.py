@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FACILITIES = "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock"
 FACILITIES = [*_FACILITIES.split(), *(f"local{number}" for number in range(8))]
-SEVERITIES = "emerg alert crit err warning notice info debug".split()
+SEVERITIES = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]
 """Names of the numbers, as in RFC 5424, tables 1 and 2, and in syslog.conf."""
 
 FACILITY_OF: dict[str | None, str | None] = {str(pri): FACILITIES[pri // 8] for pri in range(192)} | {None: None}
@@ -23,7 +23,9 @@ SEVERITY_OF: dict[str | None, str | None] = {str(pri): SEVERITIES[pri % 8] for p
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME = re.compile(r"([A-Z][a-z]{2}) ([ 0-3]?[0-9])(?: ([0-9]{4}))? ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?")
+_TIME = re.compile(
+    r"([A-Z][a-z]{2}) ([ 0-3]?[0-9])(?: ([0-9]{4}))? ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+)
 _PRI = "<([0-9]{1,3})>"
 _NIL = "(?:-|([^ ]+)) "
 

@@ -20,8 +20,8 @@ import pytest
 from swak.ack import Source
 from swak.errors import ConfigError, EndOfInput
 from swak.event import Batch, Chunk, Event, Rows
-from swak.formats.rows import row_type
 from swak.formats.registry import FormatName, LineFormat
+from swak.formats.rows import row_type
 from swak.plugin import Buffer, Filter, Input, Output, Plugin
 from swak.testing import assert_same_both_ways, batch_of, block_of, event, promise
 

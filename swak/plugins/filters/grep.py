@@ -37,7 +37,9 @@ class Grep(Filter):
     def check(self) -> list[tuple[str, str]]:
         problems = []
         if not self.include and not self.exclude:
-            problems.append(("neither include nor exclude is given", 'give patterns, such as include={"level": "ERROR"}'))
+            problems.append(
+                ("neither include nor exclude is given", 'give patterns, such as include={"level": "ERROR"}')
+            )
         for pattern in [*_by_field(self.include).values(), *_by_field(self.exclude).values()]:
             try:
                 re.compile(pattern)
@@ -48,7 +50,9 @@ class Grep(Filter):
     def open(self) -> None:
         rules = [(self.include, True), (self.exclude, False)]
         self._rules: list[tuple[str, Callable[[str], Any], bool]] = [
-            (name, re.compile(pattern).search, wanted) for by, wanted in rules for name, pattern in _by_field(by).items()
+            (name, re.compile(pattern).search, wanted)
+            for by, wanted in rules
+            for name, pattern in _by_field(by).items()
         ]
 
     def process(self, event: Event) -> Event | None:

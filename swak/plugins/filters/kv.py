@@ -31,7 +31,9 @@ class Kv(LineParser):
     between: str = option("Text between two pairs.", default=" ")
     equals: str = option("Text between a key and its value.", default="=")
     quotes: str = option("Characters that may enclose a value; the same one ends it.", default="\"'")
-    rest: str | None = option("Field for the words that are no pair, joined by spaces; None: they are errors.", default=None)
+    rest: str | None = option(
+        "Field for the words that are no pair, joined by spaces; None: they are errors.", default=None
+    )
 
     def check(self) -> list[tuple[str, str]]:
         problems = super().check()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swak.formats.table import Table
 from swak.formats.tabbed import unescaped
+from swak.formats.table import Table
 from swak.options import option
 
 if TYPE_CHECKING:
