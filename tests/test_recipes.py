@@ -88,6 +88,16 @@ def test_the_custom_plugin_masks_mail_addresses(tmp_path: Path) -> None:
     assert done.stdout.count("***@example") == 5
 
 
+def test_parsing_shapes_what_it_shows_and_keeps_what_does_not_parse(tmp_path: Path) -> None:
+    done = up(tmp_path, "parsing.py")
+    assert done.stdout.splitlines() == [
+        "2026-11-21T18:00:00.000+09:00 app.info started in 41 ms took=41 where=memory/",
+        '2026-11-21T18:00:02.000+09:00 app.error no such "page" took=7 where=memory/missing',
+    ]
+    assert "dead 1: Logfmt: no pair" in done.stderr
+    assert done.stderr.endswith("clean\n")
+
+
 def test_the_program_with_swak_inside_prints_its_result(tmp_path: Path) -> None:
     done = ran(tmp_path, str(ROOT / "recipes" / "embedded.py"))
     assert (done.returncode, done.stdout.strip()) == (0, "{'INFO': 2, 'WARNING': 4}")
