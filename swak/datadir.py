@@ -14,20 +14,12 @@ from typing import TYPE_CHECKING
 
 from swak.checkpoint import Checkpoint
 from swak.deadletters import DeadLetters
-from swak.durable import sync_directory, write_all
+from swak.durable import lock_file, sync_directory, write_all
 from swak.errors import Problem, StateError
 from swak.log import Log
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-LOCK_AT = 1 << 30
-"""Windows locks bytes, and locked bytes cannot be read: this one is far behind the process id."""
 
 _log = Log("swak.datadir")
 
@@ -107,7 +99,7 @@ class DataDir:
     def _take(self, descriptor: int) -> None:
         """Lock the file and write our process id into it, for the message that the next one gets."""
         try:
-            _lock_file(descriptor)
+            lock_file(descriptor)
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             who = f"process {holder}" if holder != str(os.getpid()) else "this process"
@@ -160,19 +152,3 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 def _absolute(named: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(named)))  # noqa: PTH100, PTH111 - neither resolves links nor raises
-
-
-if sys.platform == "win32":
-
-    def _lock_file(descriptor: int) -> None:
-        os.lseek(descriptor, LOCK_AT, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(error.errno, error.strerror) from error
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-else:
-
-    def _lock_file(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

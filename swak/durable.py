@@ -6,8 +6,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+LOCK_AT = 1 << 30
+"""Windows locks bytes, and locked bytes cannot be read: this one is far behind what a lock file holds."""
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -35,3 +43,21 @@ def sync_directory(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+if sys.platform == "win32":
+
+    def lock_file(descriptor: int) -> None:
+        """Lock a file for this opening of it. BlockingIOError when another has it."""
+        os.lseek(descriptor, LOCK_AT, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+
+    def lock_file(descriptor: int) -> None:
+        """Lock a file for this opening of it. BlockingIOError when another has it."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
