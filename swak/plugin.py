@@ -34,6 +34,8 @@ class Plugin(Pipeable):
     """Where the plugin gets the time from. Set by whoever runs it."""
     hang_after_s: ClassVar[float] = 60.0
     """How long one call may take before the supervisor gives the seat to a successor."""
+    ended: bool = False
+    """Whether nothing will come any more, in this run. Set before the last `close`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -235,6 +237,10 @@ class Buffer(Plugin):
     kind = "buffer"
     decouples: ClassVar[bool] = False
     """Whether it takes events on when everything below it is full, so that a branch behind it stops no other."""
+
+    def halves(self) -> tuple[Output, Input] | None:
+        """Return what takes this stage's place where it keeps events on disk: an output, and the input of a new flow."""
+        return None
 
     def longest_s(self) -> float:
         """How long an event may stay here unsettled, as far as the options tell; infinite when nothing limits it."""

@@ -245,6 +245,8 @@ class Seat(Actor):
     def finish(self) -> None:
         """End every outlet, close the plugin, and be over."""
         self.end_outlets()
+        if self.lease.plugin is not None:
+            self.lease.plugin.ended = True
         self._close_plugin()
         self.post.state = "over"
         self.lease.over = True

@@ -200,6 +200,8 @@ class Supervisor(Actor):
         flow.resume_at = None if final else self._clock.monotonic() + pause_s
         log.error("task failed", task=flow.name, why=why, again_in_s=None if final else pause_s)
         for post in flow.posts:
+            if post.lease.plugin is not None:
+                post.lease.plugin.ended = final
             if not post.lease.over and not post.lease.revoked:
                 self.crew.revoke(post, post.lease)
                 self._aborting[post.name] = self._clock.monotonic()

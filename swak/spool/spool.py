@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import time
 from collections import deque
@@ -56,6 +57,8 @@ class Taken(NamedTuple):
 class State(NamedTuple):
     """What of a spool is known besides its segments."""
 
+    spool: str = ""
+    """Tells this spool from one that lay in this folder before: numbers begin anew with it."""
     settled: int = 0
     """All frames up to this number are settled."""
     dropped: int = 0
@@ -144,13 +147,14 @@ class Spool:
     def _load_state(self) -> State:
         try:
             held = json.loads(self._files.read_all(self.folder / STATE))
-            return State(**{name: int(held[name]) for name in State._fields})
+            counts = {name: int(held[name]) for name in State._fields[1:]}
+            return State(str(held["spool"]), **counts)
         except FileNotFoundError:
-            return State()
+            pass
         except (ValueError, TypeError, KeyError) as error:
             what = "the spool's state cannot be read: what is in the spool is sent again"
             _log.warning(what, spool=str(self.folder), error=repr(error))
-            return State()
+        return State(secrets.token_hex(8))
 
     def _recover_end(self) -> int:
         """Cut what a crash left behind the last whole frame; return the highest number that was ever used."""

@@ -9,6 +9,7 @@ from swak.errors import ConfigError
 from swak.recipe import Place, Recipe
 from swak.topology.findings import Report
 from swak.topology.graph import FlowGraph, Topology
+from swak.topology.splitting import split
 from swak.topology.wiring import Wiring
 
 FLOW_NAME_MAX = 100
@@ -25,9 +26,10 @@ def compile_recipe(recipe: Recipe) -> Topology:
     named = zip(names, recipe.flows, strict=True)
     flows = tuple(FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named)
     find_conflicts(recipe, flows, report)
+    parts = [part for flow in flows for part in split(flow, report)]
     if report.problems:
         raise ConfigError(list(dict.fromkeys(report.problems)))
-    return Topology(flows, tuple(report.warnings))
+    return Topology(tuple(parts), tuple(report.warnings))
 
 
 def _flow_names(recipe: Recipe, report: Report) -> list[str]:

@@ -1,0 +1,237 @@
+"""The two ends of a spool as stages: an output that appends, and the input of a flow of its own that takes."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from swak.errors import EndOfInput, Refused, Retry
+from swak.event import Block, Chunk
+from swak.plugin import Input, Output, Pending
+from swak.spool.bodies import BodyError, carries, from_bytes, to_bytes
+from swak.spool.spool import FullError, Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from swak.ack import Position
+    from swak.event import Batch
+    from swak.plugin import Plugin
+
+SOURCE = "spool"
+FULL_S = 0.05
+"""How soon a full spool is tried again."""
+SAVE_S = 1.0
+"""How often the place that is settled is written down while it moves."""
+
+
+class Shared:
+    """The one spool of both ends, and of their successors. It is open while one of them is."""
+
+    def __init__(self, make: Callable[[], Spool]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._ends: dict[str, Plugin] = {}
+        self._spool: Spool | None = None
+        self.written = False
+        """Whether the end that appends has ended for good: when the spool is empty then, that was all."""
+
+    def join(self, end: Plugin) -> Spool:
+        """Return the open spool. A successor takes the place of the end before it."""
+        with self._lock:
+            if self._spool is None:
+                spool = self._make()
+                spool.open()
+                self._spool = spool
+            self._ends[end.kind] = end
+            return self._spool
+
+    def leave(self, end: Plugin, *, for_good: bool) -> None:
+        """Close the spool behind the last end."""
+        with self._lock:
+            if self._ends.get(end.kind) is not end:
+                return
+            del self._ends[end.kind]
+            if end.kind == "output" and for_good:
+                self.written = True
+            spool = self._spool
+            if spool is None or self._ends:
+                if spool is not None:
+                    spool.wake()
+                return
+            self._spool = None
+            self.written = False
+            spool.close()
+
+
+class SpoolWriter(Output):
+    """Appends to the spool. What was appended counts as delivered when it is synced."""
+
+    def __init__(self, shared: Shared, name: str, when_full: str, fsync_s: float | None) -> None:
+        super().__init__()
+        self._parts = (shared, name, when_full, fsync_s)
+        self._shared, self._name, self._when_full, self._fsync_s = self._parts
+        self._spool: Spool | None = None
+        self._due_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def fresh(self) -> Self:
+        made = type(self)(*self._parts)
+        made.place = self.place
+        return made
+
+    def open(self) -> None:
+        self._due_at = None
+        self._spool = self._shared.join(self)
+
+    def write(self, batch: Batch) -> type[Pending] | None:
+        assert self._spool is not None
+        try:
+            body = to_bytes(batch)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            self._refuse(batch, error)
+        while True:
+            try:
+                self._spool.append(body, batch.count, (batch.body, batch.tags), batch.size_bytes)
+            except FullError as error:
+                self._make_room(batch, error)
+            else:
+                break
+        if self._fsync_s is None:
+            return None
+        if self._due_at is None:
+            self._due_at = self.clock.monotonic() + self._fsync_s
+        return Pending
+
+    def _refuse(self, batch: Batch, error: Exception) -> None:
+        """Refuse the events that cannot be carried. The others of the batch are written by themselves."""
+        events = batch.events()
+        bad = [event for event in events if carries(event) is not None]
+        if len(bad) == batch.count:
+            raise Refused(bad, f"a spool cannot carry it: {error}") from error
+        raise error  # in halves, until the event that fails is alone
+
+    def _make_room(self, batch: Batch, error: FullError) -> None:
+        assert self._spool is not None
+        if self._when_full == "overflow":
+            raise Refused(batch.events(), str(error)) from error
+        dropped = self._spool.drop_oldest() if self._when_full == "drop_oldest" else 0
+        if not dropped:
+            raise Retry(str(error), FULL_S) from error
+        self.log.error("the spool is full; its oldest events were dropped", spool=self._name, events=dropped)
+
+    def sync(self) -> None:
+        assert self._spool is not None
+        self._due_at = None
+        self._spool.sync()
+
+    def due_at(self) -> float | None:
+        return self._due_at
+
+    def inherit(self, old: Output) -> bool:
+        return isinstance(old, SpoolWriter) and old._shared is self._shared and self._fsync_s is not None
+
+    def close(self) -> None:
+        self._spool = None
+        self._shared.leave(self, for_good=self.ended)
+
+
+class SpoolReader(Input):
+    """Takes out of the spool, in order, and tells it what is settled."""
+
+    replays = True
+
+    def __init__(self, shared: Shared, name: str) -> None:
+        super().__init__()
+        self._parts = (shared, name)
+        self._shared, self._name = self._parts
+        self._spool: Spool | None = None
+        self._from: Any = None
+        self._save_at = 0.0
+        self._notes = ""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def identity(self) -> str:
+        return self._name
+
+    def fresh(self) -> Self:
+        made = type(self)(*self._parts)
+        made.place = self.place
+        return made
+
+    def seek(self, positions: Mapping[str, Position]) -> None:
+        self._from = positions.get(SOURCE)
+
+    def open(self) -> None:
+        self._spool = self._shared.join(self)
+        known = isinstance(self._from, list) and len(self._from) == 2 and self._from[0] == self._spool.state.spool
+        self._spool.seek(int(self._from[1]) if known else 0)
+
+    def read(self) -> Chunk | None:
+        assert self._spool is not None
+        self._keep_up(self._spool)
+        taken = self._spool.take(self.wait_s)
+        if taken is None:
+            if self.once and self._shared.written:
+                raise EndOfInput
+            return None
+        position = [self._spool.state.spool, taken.number]
+        body, tags = self._content(taken.recent, taken.body)
+        return Chunk(body, tags, SOURCE, position)
+
+    def _content(self, recent: Any, data: bytes | None) -> Any:
+        if recent is not None:
+            return recent
+        try:
+            if data is not None:
+                return from_bytes(data)
+        except BodyError as error:
+            self.log.error("a frame of the spool cannot be read: another swak wrote it", error=str(error))
+        return Block(b"", 0), ""
+
+    def _keep_up(self, spool: Spool) -> None:
+        """Tell the spool what is settled; have it written down when a segment is done with, or a second has passed."""
+        position = self.settled(SOURCE) if self.settled is not None else None
+        if isinstance(position, list) and position[0] == spool.state.spool:
+            spool.settle(int(position[1]))
+        now = self.clock.monotonic()
+        if not spool.worth_saving and now < self._save_at:
+            return
+        self._save_at = now + SAVE_S
+        try:
+            spool.save()
+        except OSError as error:
+            self.log.warning("the spool's state cannot be written; a restart would send more again", error=str(error))
+
+    def rest(self) -> Chunk | None:
+        if self._spool is not None:
+            self._keep_up(self._spool)
+        return None
+
+    def notes(self) -> str:
+        spool = self._spool
+        if spool is not None:
+            state = spool.state
+            parts = [f"{state.dropped} events dropped"] if state.dropped else []
+            parts += [f"{state.damaged} damaged frames"] if state.damaged else []
+            self._notes = ", ".join(parts)
+        return self._notes
+
+    def interrupt(self) -> None:
+        spool = self._spool
+        if spool is not None:
+            spool.wake()
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self.notes()
+            self._keep_up(self._spool)
+        self._spool = None
+        self._shared.leave(self, for_good=False)
