@@ -93,7 +93,7 @@ class Spool:
         self.size_bytes = 0
         """Bytes of all segments."""
         self._synced_bytes = 0
-        self._abandoned = 0
+        self._abandoned = -1
         """The last number that was given to a frame which could not be synced and is gone."""
         self._untold: OSError | None = None
         """Why a sync failed that whoever syncs has not heard of, because an append needed it."""
@@ -117,7 +117,7 @@ class Spool:
                 raise InUseError(
                     error.errno, "another swak, or another flow, has this spool", str(self.folder)
                 ) from error
-            self.state = self._saved = self._load_state()
+            self.state = self._load_state()
             self._segments = deque(find_segments(self.folder, self._files))
             self.last = self._recover_end()
             self._synced_bytes = self._segments[-1].size_bytes if self._segments else 0
@@ -127,6 +127,7 @@ class Spool:
                 if segment is not self._segments[-1]:
                     segment.close()
             self.seek(self.state.settled)
+            self.save()
 
     def close(self) -> None:
         """Save the state and give the folder back. What was not synced may be lost: it was never called safe."""
@@ -148,7 +149,8 @@ class Spool:
         try:
             held = json.loads(self._files.read_all(self.folder / STATE))
             counts = {name: int(held[name]) for name in State._fields[1:]}
-            return State(str(held["spool"]), **counts)
+            self._saved = State(str(held["spool"]), **counts)
+            return self._saved
         except FileNotFoundError:
             pass
         except (ValueError, TypeError, KeyError) as error:
@@ -168,7 +170,8 @@ class Spool:
                 last, end = max(last, frame.number), frame.end
         size_bytes = segment.size_bytes
         if end < size_bytes:
-            if unpack(segment.read(HEAD_BYTES, end), end, segment.salt) is None and size_bytes - end >= HEAD_BYTES:
+            head = unpack(segment.read(HEAD_BYTES, end), end, segment.salt)
+            if size_bytes - end >= HEAD_BYTES and (head is None or head.end <= size_bytes):
                 self._set_aside(segment, Bad(end, size_bytes, None, "its end is no frame"))
             else:  # what a crash leaves of a write that nobody was told is safe
                 _log.warning("cut an unfinished end", segment=str(segment.path), bytes=size_bytes - end)
@@ -272,14 +275,9 @@ class Spool:
         return True
 
     def drop_oldest(self) -> int:
-        """Give up the oldest segment that nobody took from yet. Return how many events it had, 0 where there is none."""
+        """Give up the oldest segment that nobody took from yet. Return its number of events, 0 where there is none."""
         with self._lock:
-            taken = self._place()[0]
-            later = [
-                one
-                for one in self._segments
-                if one.first >= self._next and (one is not taken or one.first > self.state.settled)
-            ]
+            later = [one for one in self._segments if one.first >= self._next]
             if not later:
                 return 0
             segment = later[0]
