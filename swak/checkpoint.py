@@ -7,8 +7,8 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from swak.durable import sync_directory, write_synced
 from swak.errors import Problem, StateError
+from swak.files import Files
 from swak.log import Log
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Checkpoint:
     is read again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files | None = None) -> None:
+        self._files = Files("checkpoint") if files is None else files
         self.path = path
         self.previous = path.with_name(f"{path.name}.prev")
         self._temporary = path.with_name(f"{path.name}.tmp")
@@ -76,20 +77,20 @@ class Checkpoint:
         """
         data = _encode(positions)
         try:
-            write_synced(self._temporary, data)
+            self._files.write_synced(self._temporary, data)
             if self._current_is_whole:
                 self._current_is_whole = False  # until the next rename is done, the whole one is `.prev`
-                self.path.replace(self.previous)
-            self._temporary.replace(self.path)
+                self._files.rename(self.path, self.previous)
+            self._files.rename(self._temporary, self.path)
         except OSError:
-            self._temporary.unlink(missing_ok=True)
+            self._files.unlink(self._temporary)
             raise
         self._current_is_whole = True
-        sync_directory(self.path.parent)
+        self._files.sync_folder(self.path.parent)
 
     def _read(self, path: Path) -> bytes:
         try:
-            return path.read_bytes()
+            return self._files.read_all(path)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -103,7 +104,7 @@ class Checkpoint:
             return
         aside = self.path.with_name(f"{self.path.name}.bad-{time.time_ns()}")
         try:
-            self.path.replace(aside)
+            self._files.rename(self.path, aside)
         except OSError as error:
             _log.warning("corrupt checkpoint cannot be moved aside", path=str(self.path), error=error)
         what = "checkpoint is corrupt, its previous generation is used: some events will be read again"

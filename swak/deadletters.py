@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
 import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swak.durable import sync_directory, write_all
+from swak.files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +42,8 @@ class DeadLetters:
     the rest. The file only ever grows; move it away (a new one is made then) or remove it when it was looked at.
     """
 
-    def __init__(self, path: Path | Callable[[], Path]) -> None:
+    def __init__(self, path: Path | Callable[[], Path], files: Files | None = None) -> None:
+        self._files = Files("dead") if files is None else files
         self._wanted = path
         self._path: Path | None = None
         self._descriptor: int | None = None
@@ -62,12 +62,13 @@ class DeadLetters:
         lines = b"".join(_line(letter) for letter in letters)
         with self._lock:
             descriptor = self._opened()
-            size = os.fstat(descriptor).st_size
+            size = self._files.size(descriptor)
+            whole = not size or self._files.read(descriptor, 1, size - 1) == b"\n"  # a killed process leaves half a line
             try:
-                write_all(descriptor, (b"" if _ends_a_line(descriptor, size) else b"\n") + lines)
-                _sync(descriptor)
+                self._files.append(descriptor, lines if whole else b"\n" + lines)
+                self._files.sync(descriptor)
             except OSError:
-                os.ftruncate(descriptor, size)
+                self._files.cut(descriptor, size)
                 raise
             self._written = True
 
@@ -79,38 +80,19 @@ class DeadLetters:
     def _close(self) -> None:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
+            self._files.close(descriptor)
 
     def _opened(self) -> int:
         """Return a descriptor of the file that the path names now: somebody may have moved the last one away."""
         if self._path is None:
             self._path = self._wanted if not callable(self._wanted) else self._wanted()
-        if self._descriptor is not None and not _is_at(self._descriptor, self._path):
+        if self._descriptor is not None and not self._files.is_at(self._descriptor, self._path):
             self._close()
         if self._descriptor is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-            self._descriptor = os.open(self._path, flags, 0o600)
-            sync_directory(self._path.parent)
+            self._files.make_folder(self._path.parent)
+            self._descriptor = self._files.open(self._path, make=True)
+            self._files.sync_folder(self._path.parent)
         return self._descriptor
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _ends_a_line(descriptor: int, size: int) -> bool:
-    """Tell whether the next line may follow at once. A killed process leaves half a line: it is kept, on its own."""
-    if not size:
-        return True
-    os.lseek(descriptor, size - 1, os.SEEK_SET)  # where to write, O_APPEND decides
-    return os.read(descriptor, 1) == b"\n"
-
-
-_sync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have fsync only
 
 
 def _line(letter: DeadLetter) -> bytes:

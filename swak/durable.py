@@ -1,4 +1,4 @@
-"""Writes that are whole, and on disk."""
+"""What durable writing needs of the system."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ if TYPE_CHECKING:
 
 LOCK_AT = 1 << 30
 """Windows locks bytes, and locked bytes cannot be read: this one is far behind what a lock file holds."""
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file, all of it, and have it on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

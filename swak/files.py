@@ -83,6 +83,13 @@ class Files:
             size -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        """Tell whether the open file is the one that the path names now."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), path.stat())
+        except FileNotFoundError:
+            return False
+
     def read_all(self, path: Path) -> bytes:
         """Return what a file holds. FileNotFoundError when there is none."""
         return path.read_bytes()
@@ -106,7 +113,7 @@ class Files:
     def sync(self, descriptor: int) -> None:
         """Have the content on disk."""
         self.at("sync")
-        _sync(descriptor)
+        getattr(os, "fdatasync", os.fsync)(descriptor)  # macOS and Windows have fsync only
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a file another name, in the place of what had that."""
@@ -162,5 +169,4 @@ def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
     return os.read(descriptor, size)
 
 
-_sync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have fsync only
 _ASKED = fault_of(os.environ.get("SWAK_FAULT"))

@@ -170,7 +170,7 @@ def dying(real, after):
 
 checkpoint = Checkpoint(Path(sys.argv[1]))
 checkpoint.load()
-for name in ("open", "write", "fsync", "replace", "rename"):
+for name in ("open", "write", "fdatasync", "fsync", "replace", "rename"):
     setattr(os, name, dying(getattr(os, name), sys.argv[3] == "after"))
 checkpoint.save({"FileTailing /var/log/a.log": {"dev1 ino2": {"at": 20}}})
 """

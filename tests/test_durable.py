@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.durable import sync_directory, write_all, write_synced
+from swak.durable import sync_directory, write_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,14 +26,6 @@ def test_a_write_that_the_system_takes_in_pieces_is_whole() -> None:
         os.close(reader)
         os.close(writer)
     assert read == data
-
-
-def test_a_file_is_written_anew_and_for_its_owner_only(tmp_path: Path) -> None:
-    write_synced(tmp_path / "a", b"a longer one")
-    write_synced(tmp_path / "a", b"new")
-    sync_directory(tmp_path)
-    assert (tmp_path / "a").read_bytes() == b"new"
-    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_full_disk_is_an_error() -> None:

@@ -63,6 +63,9 @@ class ForgetfulFiles(Files):
     def read(self, descriptor: int, size: int, offset: int) -> bytes:
         return self.opened[descriptor].data[offset : offset + size]
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        return self.names_now.get(path) is self.opened[descriptor]
+
     def read_all(self, path: Path) -> bytes:
         if path not in self.names_now:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
