@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from swak.spool.spool import FullError, Spool
-from tests.spool.forgetful import ForgetfulFiles
+from tests.forgetful import ForgetfulFiles
 
 LONG = os.environ.get("SWAK_LONG") == "1"
 FOLDER = Path("/spool")

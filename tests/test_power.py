@@ -1,0 +1,114 @@
+"""What was called safe is there after the power was lost: checkpoint and dead letters."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from swak.ack import Origin
+from swak.checkpoint import Checkpoint
+from swak.deadletters import DeadLetter, DeadLetters
+from swak.testing import event
+from tests.forgetful import ForgetfulFiles
+
+LONG = os.environ.get("SWAK_LONG") == "1"
+STEPS = settings(max_examples=2_000 if LONG else 100, stateful_step_count=30, deadline=None)
+
+
+class Power(RuleBasedStateMachine):
+    """A store on files that forget. `restart` opens it anew and looks at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files = ForgetfulFiles()
+        self.serial = 0
+        self.restart()
+
+    def restart(self) -> None:
+        raise NotImplementedError
+
+    @rule(room=st.sampled_from([0, 10, 100]))
+    def fill_disk(self, room: int) -> None:
+        self.files.room = room
+
+    @rule()
+    def free_disk(self) -> None:
+        self.files.room = None
+
+    @rule(fails=st.booleans())
+    def break_sync(self, *, fails: bool) -> None:
+        self.files.sync_fails = fails
+
+    @rule(data=st.data())
+    def lose_power(self, data: Any) -> None:
+        self.files.crash(lambda most: data.draw(st.integers(0, most)))
+        self.restart()
+
+
+class Checkpointing(Power):
+    """The last positions that were saved are there, or ones that were being saved when the power went."""
+
+    def __init__(self) -> None:
+        self.saved: int | None = None
+        self.tried: set[int | None] = set()
+        super().__init__()
+
+    def restart(self) -> None:
+        self.checkpoint = Checkpoint(Path("/state/web.json"), self.files)
+        found = self.checkpoint.load().get("input", {}).get("source")
+        assert found == self.saved or found in self.tried
+        self.saved = found
+        self.tried = set()
+
+    @rule()
+    def save(self) -> None:
+        self.serial += 1
+        try:
+            self.checkpoint.save({"input": {"source": self.serial}})
+        except OSError:
+            self.tried.add(self.serial)
+        else:
+            self.saved, self.tried = self.serial, set()
+
+
+class Burying(Power):
+    """Every letter that was called safe is there, whole and once."""
+
+    def __init__(self) -> None:
+        self.safe: list[int] = []
+        super().__init__()
+
+    def restart(self) -> None:
+        self.letters = DeadLetters(Path("/state/dead-letters.jsonl"), self.files)
+        assert [one for one in self.found() if one in self.safe] == self.safe
+
+    def found(self) -> list[int]:
+        try:
+            lines = self.files.read_all(Path("/state/dead-letters.jsonl")).split(b"\n")
+        except FileNotFoundError:
+            return []
+        return [json.loads(line)["record"]["n"] for line in lines if line.endswith(b"}") and line.startswith(b"{")]
+
+    @rule(count=st.integers(1, 3))
+    def bury(self, count: int) -> None:
+        numbers = list(range(self.serial, self.serial + count))
+        self.serial += count
+        letters = [DeadLetter(event({"n": n}), Origin("source", n), "flow", "stage", "why") for n in numbers]
+        try:
+            self.letters.append(letters)
+        except OSError:
+            return
+        self.safe += numbers
+        assert [one for one in self.found() if one in self.safe] == self.safe
+
+
+TestCheckpointing = Checkpointing.TestCase
+TestCheckpointing.settings = STEPS
+TestBurying = Burying.TestCase
+TestBurying.settings = STEPS
