@@ -177,14 +177,15 @@ class SpoolReader(Input):
     def read(self) -> Chunk | None:
         assert self._spool is not None
         self._keep_up(self._spool)
+        over = self.once and self._shared.written  # before looking: what is appended between the two would stay there
         taken = self._spool.take(self.wait_s)
         if taken is None:
-            if self.once and self._shared.written:
+            if over:
                 raise EndOfInput
             return None
         position = [self._spool.state.spool, taken.number]
         body, tags = self._content(taken.recent, taken.body)
-        return Chunk(body, tags, SOURCE, position)
+        return Chunk(body, tags, SOURCE, position, _stay)
 
     def _content(self, recent: Any, data: bytes | None) -> Any:
         if recent is not None:
@@ -210,10 +211,9 @@ class SpoolReader(Input):
         except OSError as error:
             self.log.warning("the spool's state cannot be written; a restart would send more again", error=str(error))
 
-    def rest(self) -> Chunk | None:
+    def answer(self) -> None:
         if self._spool is not None:
             self._keep_up(self._spool)
-        return None
 
     def notes(self) -> str:
         spool = self._spool
@@ -235,3 +235,7 @@ class SpoolReader(Input):
             self._keep_up(self._spool)
         self._spool = None
         self._shared.leave(self, for_good=False)
+
+
+def _stay() -> None:
+    """Settlement is looked up, not told; but a chunk that wants to be told of it keeps the input open until then."""

@@ -1,0 +1,79 @@
+"""An agent that stops dead in the middle of what it does to its spool, its checkpoint and its dead letters."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.house import ROOT
+from tests.oracle import judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a kill is POSIX's")
+
+KILLED = -9
+LINES = 8_000
+FAULTS = [f"spool.{step}:{at}" for step in ("write", "half", "sync", "folder", "rename", "unlink") for at in (1, 10)]
+FAULTS += [f"dead.{step}:{at}" for step in ("write", "half", "sync") for at in (1, 5)] + ["dead.folder:1"]
+FAULTS += [f"checkpoint.{step}:1" for step in ("write", "half", "sync", "rename", "folder")]
+IN_RECOVERY = [("spool.half:3", "spool.cut:1"), ("dead.half:3", "dead.write:1"), ("spool.half:9", "spool.write:1")]
+RECIPE = f"""
+task(
+    in_.FileTailing("app.log", follow=False),
+    out.Regex(r"(?P<n>\\d+) (?P<text>[a-z]+)"),
+    out.DiskBuffer("spool", max_size="1MiB", fsync="1ms"),
+    out.File("out.jsonl", fsync="1ms"),
+    name="app",
+)
+"""
+
+
+def up(folder: Path, fault: str = "") -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "SWAK_FAULT": fault, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
+    return subprocess.run(
+        [sys.executable, "-m", "swak", "up", "--once", "--no-view", "recipe.py"],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    with (tmp_path / "app.log").open("w") as log:
+        log.writelines(f"{n} {'x' * 200 if n % 40 else 'BAD'}\n" for n in range(LINES))
+    return tmp_path
+
+
+def assert_all_came(folder: Path) -> None:
+    """Every line is in the output, in order, or among the dead letters."""
+    arrived = [int(json.loads(line)["n"]) for line in (folder / "out.jsonl").read_text().splitlines()]
+    judge([n for n in range(LINES) if n % 40], arrived).assert_right(duplicates_max=2 * LINES)
+    letters = (folder / "home" / "data" / "dead-letters.jsonl").read_text().splitlines()
+    dead = {int(json.loads(line)["record"]["message"].split()[0]) for line in letters if line.endswith("}")}
+    assert dead == {n for n in range(LINES) if not n % 40}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [*((fault, fault.partition(":")[0]) for fault in FAULTS), *IN_RECOVERY],
+    ids=lambda one: str(one),
+)
+def test_nothing_is_lost_wherever_it_stops(folder: Path, first: str, second: str) -> None:
+    assert up(folder, first).returncode == KILLED
+    again = up(folder, second)  # once more while it recovers, or soon after
+    last = up(folder) if again.returncode == KILLED else again
+    assert (last.returncode, "0 lost" in last.stderr) == (0, True), last.stderr
+    assert_all_came(folder)
