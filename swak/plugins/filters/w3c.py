@@ -61,7 +61,7 @@ class W3C(LineParser):
             return None
         columns = self._told.get(tag, self._first)
         if columns is None:
-            raise ValueError("no #Fields before it")
+            raise ValueError("no #Fields before it, and the option fields names none")
         values = split(line)
         if len(values) != len(columns.headers):
             raise ValueError(f"{len(values)} values for {len(columns.headers)} fields")
