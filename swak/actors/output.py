@@ -75,10 +75,11 @@ class OutputSeat(Seat):
             self._sync()
 
     def _sync_at(self) -> float | None:
-        """When what is pending is to become safe. While senders wait for that: as soon as there is no more to write."""
-        if not (self.opened and self.mailbox.has_held):
+        """When the plugin wants to sync. While senders wait for that: as soon as there is no more to write."""
+        if not self.opened:
             return None
-        return 0.0 if self._awaited and self.mailbox.head() is None else self.plugin.due_at()
+        awaited = self._awaited and self.mailbox.has_held and self.mailbox.head() is None
+        return 0.0 if awaited else self.plugin.due_at()
 
     # Opening, being down, coming back
 

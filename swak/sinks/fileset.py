@@ -171,6 +171,14 @@ class FileSet:
             raise failure
         self._close_quiet()
 
+    def due_at(self) -> float | None:
+        """Return when `sync` has something to do though nothing is pending: a file to be closed or finished."""
+        now_ns, now = self._clock.time_ns(), self._clock.monotonic()
+        times = [now + (again_ns - now_ns) / 1e9 for _, again_ns in self._unfinished.values()]
+        if not self._template.fixed and self._files:
+            times.append(next(iter(self._files.values())).used_s + self._bounds.close_after_s)
+        return min(times, default=None)
+
     def inherit(self, old: FileSet) -> bool:
         """Take over what `old` left pending. False: some of it is not safe with us and must be written again."""
         if old._lost:

@@ -202,6 +202,15 @@ def test_a_file_of_a_varying_path_is_finished_when_it_was_quiet(make: Make, tmp_
     assert sorted(contents(tmp_path).values()) == ["1\n", "1\n", "late\n"]
 
 
+def test_when_a_quiet_file_is_to_be_closed_is_told(make: Make, clock: FakeClock) -> None:
+    varying, fixed = make("{k}.log", bounds=Bounds(close_after_s=60)), make("app.log")
+    assert varying.due_at() is None
+    for files in (varying, fixed):
+        files.write(lines({"k": "a", "message": "1"}), RAW)
+    assert varying.due_at() == clock.monotonic() + 60
+    assert fixed.due_at() is None
+
+
 def test_finished_files_of_a_varying_path_keep_their_name_when_they_are_compressed(make: Make, tmp_path: Path) -> None:
     files = make("{k}.log", Rules(compress="gzip"))
     files.write(lines({"k": "a", "message": "1"}), RAW)

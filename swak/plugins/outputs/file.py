@@ -30,13 +30,14 @@ WAIT_S = 0.5
 class File(Output):
     """Append each event to a file, or to one of many.
 
-    **Formats**: `json` (the record, one object a line), `raw` (lines as they were read; of an event that was parsed
-    the field `message`, or else the record as JSON), `csv` and `tsv` (the `fields`, after a line with their names if
-    `header=True`), `ltsv`, `msgpack` (one map after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON
-    with `@version`, `@timestamp` and `host`). In JSON, NaN and infinity become null, bytes Base64, keys that are
-    numbers text, and halves of surrogate pairs U+FFFD. In `tsv` and `ltsv` tabs, line ends and backslashes become a
-    backslash and t, n, r or another one; csv quotes them. A record that the format cannot carry goes to the dead
-    letters.
+    **Formats**: `json` (the record, one object a line), `json_spaced` (the same with a space after each comma and
+    colon), `raw` (lines as they were read; of an event that was parsed the field `message`, or else the record as
+    JSON), `csv` and `tsv` (the `fields`, after a line with their names if `header=True`), `ltsv`, `msgpack` (one map
+    after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON with `@version`, `@timestamp` and `host`).
+    In JSON, NaN and infinity become null, bytes Base64, keys that are numbers text, and halves of surrogate pairs
+    U+FFFD. In `tsv` and `ltsv` tabs, line ends and backslashes become a backslash and t, n, r or another one; csv
+    quotes them. A record that the format cannot carry goes to the dead letters. None but `logstash`, `line` and
+    `rubydebug` write the event's time: where the record lacks it, `out.Reform(set={"time": "${time}"})` adds it.
 
     **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's own time (not that of its arrival) in the
     `zone`, `{tag}` and `{field}` for what the event has; write `%%` and `{{` for the characters. A value never leaves
@@ -156,8 +157,10 @@ class File(Output):
             self._well = True
 
     def due_at(self) -> float | None:
-        if self._pending_since is None or self.fsync is None or not isinstance(self._sink, FileSet):
+        if not isinstance(self._sink, FileSet):
             return None
+        if self._pending_since is None or self.fsync is None:
+            return self._sink.due_at()
         full = self._sink.pending_bytes >= SYNC_BYTES or self._sink.lost
         return self._pending_since + (0.0 if full else self.fsync)
 
