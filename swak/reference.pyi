@@ -92,6 +92,7 @@ class _Inputs:
         raw: str = "",
         multiline: str | Mapping[str, Any] | None = None,
         fields: Sequence[str] = ...,
+        header: Sequence[str] = ...,
     ) -> swak.plugins.inputs.file_tailing.FileTailing:
         r"""Read lines from files, and go on reading as they grow and are rotated.
 
@@ -126,6 +127,8 @@ class _Inputs:
           `multiline={"start": ..., "continue": ..., "end": ..., "timeout": "1s", "max_bytes": "256KiB"}`. Patterns are
           searched in each line. An event that may go on is handed out after the timeout, at a rotation, and when swak
           stops. One that would be larger than `max_bytes` is split there, and counted.
+        - **Header lines**, such as W3C's `#Fields:`, tell how to read what follows. Where a file is read on in its middle,
+          after a restart or with `from_="end"`, the last line before that begins like each of `header` comes once more.
         - **Compressed files** that a pattern matches are left alone and told; with `compressed=True` gzip, bzip2 and xz
           are read (positions count unpacked bytes: a restart unpacks again what it skips).
         - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile. A file
@@ -447,13 +450,14 @@ class _Outputs:
     ) -> swak.plugins.outputs.file.File:
         """Append each event to a file, or to one of many.
 
-        **Formats**: `json` (the record, one object a line), `json_spaced` (the same with a space after each comma and colon), `raw` (lines as they were read; of an event that was parsed
-        the field `message`, or else the record as JSON), `csv` and `tsv` (the `fields`, after a line with their names if
-        `header=True`), `ltsv`, `msgpack` (one map after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON
-        with `@version`, `@timestamp` and `host`). In JSON, NaN and infinity become null, bytes Base64, keys that are
-        numbers text, and halves of surrogate pairs U+FFFD. In `tsv` and `ltsv` tabs, line ends and backslashes become a
-        backslash and t, n, r or another one; csv quotes them. A record that the format cannot carry goes to the dead
-        letters.
+        **Formats**: `json` (the record, one object a line), `json_spaced` (the same with a space after each comma and
+        colon), `raw` (lines as they were read; of an event that was parsed the field `message`, or else the record as
+        JSON), `csv` and `tsv` (the `fields`, after a line with their names if `header=True`), `ltsv`, `msgpack` (one map
+        after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON with `@version`, `@timestamp` and `host`).
+        In JSON, NaN and infinity become null, bytes Base64, keys that are numbers text, and halves of surrogate pairs
+        U+FFFD. In `tsv` and `ltsv` tabs, line ends and backslashes become a backslash and t, n, r or another one; csv
+        quotes them. A record that the format cannot carry goes to the dead letters. None but `logstash`, `line` and
+        `rubydebug` write the event's time: where the record lacks it, `out.Reform(set={"time": "${time}"})` adds it.
 
         **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's own time (not that of its arrival) in the
         `zone`, `{tag}` and `{field}` for what the event has; write `%%` and `{{` for the characters. A value never leaves
@@ -982,15 +986,15 @@ class _Outputs:
         last `#Date:` line names.
 
         What `#Fields:` said is kept for each tag, since a filter does not see which file a line is from: files with
-        different fields need different tags. It is forgotten at a restart. Lines then do not fit until the next such line;
-        give `fields` where files are read on in their middle.
+        different fields need different tags. It is forgotten at a restart: `header=["#Date:", "#Fields:"]` lets
+        `in_.FileTailing` hand those lines out again where it reads on in the middle of a file. Without that, give `fields`.
 
         A line does not fit when it has more or fewer values than there are fields, when no `#Fields:` came before it, or
         when its time is impossible; neither does a `#Fields:` line that names none, or one twice. Such lines go to the dead
         letters, unless `on_error` says otherwise.
 
         Example:
-            `task(in_.FileTailing("u_ex*.log"), out.W3C(), out.Stdout())`
+            `task(in_.FileTailing("u_ex*.log", header=["#Date:", "#Fields:"]), out.W3C(), out.Stdout())`
         """
 
     Filter = Grep

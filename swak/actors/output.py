@@ -76,10 +76,9 @@ class OutputSeat(Seat):
 
     def _sync_at(self) -> float | None:
         """When the plugin wants to sync. While senders wait for that: as soon as there is no more to write."""
-        if not self.opened:
-            return None
-        awaited = self._awaited and self.mailbox.has_held and self.mailbox.head() is None
-        return 0.0 if awaited else self.plugin.due_at()
+        if self.opened and self._awaited and self.mailbox.has_held and self.mailbox.head() is None:
+            return 0.0
+        return self.plugin.due_at() if self.opened else None
 
     # Opening, being down, coming back
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import OrderedDict
-from errno import ELOOP, ENAMETOOLONG, ENOTDIR, ESTALE
+from errno import ESTALE
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import log
 from swak.errors import Refused
 from swak.event import Batch, Block
 from swak.formats.plain import readable
+from swak.sinks.admission import Admission
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.compress import Packer
 from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, prune
@@ -31,7 +31,6 @@ PACK_S = 5.0
 """How long closing waits for files that are just being compressed."""
 RETRY_NS = 60 * 1_000_000_000
 """How long a file that cannot be renamed is left alone before that is tried again."""
-HOUR_NS = 3_600 * 1_000_000_000
 KNOWN_MAX = 10_000
 """Closed files that are remembered."""
 NO_RULES = Rules()
@@ -81,9 +80,7 @@ class FileSet:
         self._manner = manner
         self._rules = rules
         self._bounds = bounds
-        self._hour = 0
-        self._hour_paths: set[str] = set()
-        """Paths that tags and fields made in this hour."""
+        self._admission = Admission(template, rules.suffix, bounds.paths_max, clock)
         self._closed: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
         """Identity and size of files that we closed whole: those of them that did not change need no look."""
         self._unfinished: dict[str, tuple[str, int]] = {}
@@ -121,7 +118,7 @@ class FileSet:
         refused: list[Event] = []
         why, parts = "", []
         for path, part in self._parts(batch):
-            reason = self._hopeless(path)
+            reason = "" if path in self._files else self._admission.hopeless(path)
             if reason:
                 refused += part.events()
                 why = why or reason
@@ -173,8 +170,8 @@ class FileSet:
 
     def due_at(self) -> float | None:
         """Return when `sync` has something to do though nothing is pending: a file to be closed or finished."""
-        now_ns, now = self._clock.time_ns(), self._clock.monotonic()
-        times = [now + (again_ns - now_ns) / 1e9 for _, again_ns in self._unfinished.values()]
+        ahead_s = self._clock.monotonic() - self._clock.time_ns() / 1e9
+        times = [again_ns / 1e9 + ahead_s for _, again_ns in self._unfinished.values()]
         if not self._template.fixed and self._files:
             times.append(next(iter(self._files.values())).used_s + self._bounds.close_after_s)
         return min(times, default=None)
@@ -232,29 +229,6 @@ class FileSet:
         except OSError as error:
             raise OSError(error.errno, error.strerror, file.sink.path) from error
         file.used_s = self._clock.monotonic()
-
-    def _hopeless(self, path: str) -> str:
-        """Say why the tag or a field of an event makes a path that cannot be written, now or later."""
-        template = self._template
-        if path in self._files or not (template.by_tag or template.by_field):
-            return ""
-        name = path + self._rules.suffix
-        try:
-            kind = os.stat(name).st_mode  # noqa: PTH116 - a Path costs five times as much
-        except OSError as error:
-            own = error.errno in (ENAMETOOLONG, ELOOP) or (error.errno == ENOTDIR and os.path.isdir(template.folder))  # noqa: PTH112 - see above
-            if own:
-                return f"the event's path cannot be: {error.strerror} ({name[:300]})"
-        else:
-            if not stat.S_ISREG(kind):
-                return f"the event's path leads to a folder or a device ({name})"
-        hour = self._clock.time_ns() // HOUR_NS
-        if hour != self._hour:
-            self._hour, self._hour_paths = hour, set()
-        if path not in self._hour_paths and len(self._hour_paths) >= self._bounds.paths_max:
-            return f"more than {self._bounds.paths_max} files within an hour; if that is meant, raise paths_max"
-        self._hour_paths.add(path)
-        return ""
 
     def _file(self, path: str, like: os.stat_result | None = None) -> _Open:
         """Return the open file of that path; another one is closed if there would be too many."""

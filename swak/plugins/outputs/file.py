@@ -157,12 +157,10 @@ class File(Output):
             self._well = True
 
     def due_at(self) -> float | None:
-        if not isinstance(self._sink, FileSet):
-            return None
-        if self._pending_since is None or self.fsync is None:
-            return self._sink.due_at()
-        full = self._sink.pending_bytes >= SYNC_BYTES or self._sink.lost
-        return self._pending_since + (0.0 if full else self.fsync)
+        sink = self._sink if isinstance(self._sink, FileSet) else None
+        if sink is None or self._pending_since is None or self.fsync is None:
+            return None if sink is None else sink.due_at()
+        return self._pending_since + (0.0 if sink.pending_bytes >= SYNC_BYTES or sink.lost else self.fsync)
 
     def probe(self) -> bool:
         if isinstance(self._sink, Stream):
