@@ -31,8 +31,9 @@ HEAD_READS = 64
 
 
 _STATE = """
-    _codec _cycle _ending _fingerprint _folder _glances _half _held _now_ns _owes_header _owes_line_end _reads _real _scanned _shape
-    _size_bytes _suspect begin behind content drained grew offset origin path source truncated
+    _codec _cycle _ending _fingerprint _folder _glances _half _held _now_ns _owes_header _owes_line_end _reads
+    _real _scanned _shape _size_bytes _suspect begin behind content drained grew offset origin path source
+    truncated
 """
 """What a Follower has, as slots: there may be thousands of them."""
 

@@ -313,7 +313,7 @@ http {{
 def test_nginx_in_between_splits_bodies_and_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if nginx is None:
-        pytest.skip("needs nginx")
+        pytest.skip("needs nginx (apt-get install nginx-light)")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     kept = out.Memory()

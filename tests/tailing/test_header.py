@@ -61,7 +61,7 @@ def test_it_is_the_same_however_the_file_is_cut_into_blocks(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], block_bytes: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "header.log"
-    wanted = {}
+    wanted: dict[bytes, bytes] = {}
     for line in lines:
         for beginning in (b"#Date:", b"#Fields:"):
             if line.startswith(beginning):
