@@ -51,6 +51,7 @@ _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0 Safari
 _FIELDS = (
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status time-taken"
 )
+VALUES = ["time", "host", "method", "path", "status", "size", "took", "agent"]
 _WORDS = r"^(?P<time>\S+) (?P<level>\w+) (?P<logger>[^:]+): (?P<message>.*)$"
 
 
@@ -90,44 +91,43 @@ def pairs(between: str, equals: str) -> Callable[[list[str]], object]:
     return lambda lines: [[pair.split(equals, 1) for pair in line.split(between)] for line in lines]
 
 
+def valued(n: int) -> list[str]:
+    """Return the values of line `n`, one for each of VALUES."""
+    return [f"2026-11-21T{clock(n)}Z", f"10.0.0.{n % 256}", "GET", f"/p/{n}", "200", str(n % 9_000), "0.004", "curl/8"]
+
+
+def labelled(n: int, between: str, equals: str) -> str:
+    """Return a line of pairs."""
+    return between.join(f"{name}{equals}{value}" for name, value in zip(VALUES, valued(n), strict=True))
+
+
+def log(n: int) -> str:
+    """Return a line of logfmt."""
+    return f'ts=2026-11-21T{clock(n)}Z level=info caller=main.go:{n % 500} msg="request served" path=/p/{n} took=4ms'
+
+
+def iis(n: int) -> str:
+    """Return a line of IIS."""
+    return f"2026-11-21 {clock(n)} 10.0.0.1 GET /p/{n} q={n} 443 - 10.1.{n % 256}.7 {_AGENT.replace(' ', '+')} 200 15"
+
+
+def rfc3164(n: int) -> str:
+    """Return a line of syslog, the old kind."""
+    return f"<34>Nov 21 {clock(n)} web-{n % 9} sshd[{n % 30_000}]: Accepted publickey for ada from 10.0.0.{n % 256}"
+
+
+def rfc5424(n: int) -> str:
+    """Return a line of syslog, the new kind."""
+    return f"<165>1 2026-11-21T{clock(n)}.003Z web-{n % 9} app {n % 30_000} ID47 - request {n} was served in 4 ms"
+
+
+def program(n: int) -> str:
+    """Return a line of a program's own log."""
+    return f"2026-11-21T{clock(n)}Z INFO swak.web.server: request {n} was served in 4 ms"
+
+
 def cases() -> dict[str, Case]:
     """Return every parser with its lines."""
-    values = ["time", "host", "method", "path", "status", "size", "took", "agent"]
-
-    def valued(n: int) -> list[str]:
-        return [
-            f"2026-11-21T{clock(n)}Z",
-            f"10.0.0.{n % 256}",
-            "GET",
-            f"/p/{n}",
-            "200",
-            str(n % 9_000),
-            "0.004",
-            "curl/8",
-        ]
-
-    def labelled(n: int, between: str, equals: str) -> str:
-        return between.join(f"{name}{equals}{value}" for name, value in zip(values, valued(n), strict=True))
-
-    def log(n: int) -> str:
-        return (
-            f'ts=2026-11-21T{clock(n)}Z level=info caller=main.go:{n % 500} msg="request served" path=/p/{n} took=4ms'
-        )
-
-    def iis(n: int) -> str:
-        return (
-            f"2026-11-21 {clock(n)} 10.0.0.1 GET /p/{n} q={n} 443 - 10.1.{n % 256}.7 {_AGENT.replace(' ', '+')} 200 15"
-        )
-
-    def rfc3164(n: int) -> str:
-        return f"<34>Nov 21 {clock(n)} web-{n % 9} sshd[{n % 30_000}]: Accepted publickey for ada from 10.0.0.{n % 256}"
-
-    def rfc5424(n: int) -> str:
-        return f"<165>1 2026-11-21T{clock(n)}.003Z web-{n % 9} app {n % 30_000} ID47 - request {n} was served in 4 ms"
-
-    def program(n: int) -> str:
-        return f"2026-11-21T{clock(n)}Z INFO swak.web.server: request {n} was served in 4 ms"
-
     plugin = Apache()
     plugin.open()
     combined = plugin.choose([access(0)], escaped=False)[0]
@@ -140,8 +140,8 @@ def cases() -> dict[str, Case]:
         "Apache": Case(Apache(), access, bare),
         "Regex": Case(Regex(_WORDS, time_field="time"), program, found(_WORDS, whole=False)),
         "W3C": Case(W3C(fields=_FIELDS.split()), iis, cut(" ")),
-        "Csv": Case(Csv(values), lambda n: ",".join(valued(n)), lambda lines: list(csv.reader(lines))),
-        "Tsv": Case(Tsv(values), lambda n: "\t".join(valued(n)), cut("\t")),
+        "Csv": Case(Csv(VALUES), lambda n: ",".join(valued(n)), lambda lines: list(csv.reader(lines))),
+        "Tsv": Case(Tsv(VALUES), lambda n: "\t".join(valued(n)), cut("\t")),
         "Ltsv": Case(Ltsv(), lambda n: labelled(n, "\t", ":"), pairs("\t", ":")),
         "Logfmt": Case(Logfmt(), log, lambda lines: [LOGFMT.findall(line) for line in lines]),
         "Kv": Case(Kv(between="; "), lambda n: labelled(n, "; ", "="), pairs("; ", "=")),
@@ -149,7 +149,7 @@ def cases() -> dict[str, Case]:
         "Syslog, RFC 5424": Case(Syslog(), rfc5424, lambda lines: [m.groups() for m in map(RFC5424.find, lines) if m]),
         "Json": Case(
             Json(),
-            lambda n: msgspec.json.encode(dict(zip(values, valued(n), strict=True))).decode(),
+            lambda n: msgspec.json.encode(dict(zip(VALUES, valued(n), strict=True))).decode(),
             lambda lines: list(map(msgspec.json.Decoder(dict[str, Any]).decode, lines)),
         ),
     }

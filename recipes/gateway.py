@@ -1,6 +1,7 @@
 """Take events from whoever sends them, and file them by source and hour: `swak up recipes/gateway.py`.
 
-Five doors, each with its own task, so that a slow sender at one holds up no other. Try them from another terminal:
+Reading HTTP needs `pip install 'swak[http]'`. There are five doors, each with its own task, so that a slow sender at
+one holds up no other. Try them from another terminal:
 
     curl -d '{"level": "info", "text": "hello"}' http://127.0.0.1:8080/
     logger --server 127.0.0.1 --port 5140 --udp "hello"

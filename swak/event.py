@@ -139,7 +139,7 @@ class Rows:
 
 
 def record_of(row: Any) -> Record:
-    """Make a plain dict of a row. Its fields have the names that they are written with: those need be no identifiers."""
+    """Make a plain dict of a row. Its fields have the names that they are written with, be they identifiers or not."""
     kind = type(row)
     if kind.__struct_encode_fields__ == kind.__struct_fields__:
         return msgspec.structs.asdict(row)

@@ -4,6 +4,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import swak.plugin
 import swak.plugins.buffers.sized_buffer
 import swak.plugins.buffers.timed_buffer
 import swak.plugins.filters.apache
@@ -40,7 +41,6 @@ import swak.plugins.outputs.stdout
 import swak.plugins.outputs.tcp
 import swak.plugins.outputs.udp
 from swak.options import Duration, Size
-from swak.plugin import Buffer, Filter, Input, Output
 
 class _Inputs:
     def Counter(
@@ -92,6 +92,7 @@ class _Inputs:
         raw: str = "",
         multiline: str | Mapping[str, Any] | None = None,
         fields: Sequence[str] = ...,
+        header: Sequence[str] = ...,
     ) -> swak.plugins.inputs.file_tailing.FileTailing:
         r"""Read lines from files, and go on reading as they grow and are rotated.
 
@@ -126,6 +127,8 @@ class _Inputs:
           `multiline={"start": ..., "continue": ..., "end": ..., "timeout": "1s", "max_bytes": "256KiB"}`. Patterns are
           searched in each line. An event that may go on is handed out after the timeout, at a rotation, and when swak
           stops. One that would be larger than `max_bytes` is split there, and counted.
+        - **Header lines**, such as W3C's `#Fields:`, tell how to read what follows. Where a file is read on in its middle,
+          after a restart or with `from_="end"`, the last line before that begins like each of `header` comes once more.
         - **Compressed files** that a pattern matches are left alone and told; with `compressed=True` gzip, bzip2 and xz
           are read (positions count unpacked bytes: a restart unpacks again what it skips).
         - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile. A file
@@ -171,9 +174,10 @@ class _Inputs:
           know it) or `ca` (senders must show a certificate by one of its authorities). `users` also wants a name and a
           password. Without TLS, `cert` that is, everybody on the way can read the events.
         - **What it refuses**: what is not the protocol, or larger than `chunk_max` (unpacked: four times that), who takes
-          longer than `timeout` for a handshake, or for a chunk at less than 16 KiB/s, who ends in the middle of a chunk or
-          never reads its acks. That connection is closed, counted in the receipt and told in the log; no other one notices.
-          Chunks on their way take 256 MiB of memory at most: beyond that they are received one after the other.
+          longer than `timeout` for a handshake, pauses for as long within a chunk or sends it at less than 16 KiB/s, who
+          ends in the middle of a chunk or never reads its acks. That connection is closed, counted in the receipt and told
+          in the log; no other one notices. Large chunks on their way take 256 MiB of memory: beyond that they are received
+          one after the other. Of compression it takes gzip only; other kinds are refused by their name.
         - **Heartbeats** by TCP and by UDP are answered.
 
         A buffer in memory keeps events unsettled: where it may do so for longer than `ack_timeout`, `swak check` refuses
@@ -189,8 +193,11 @@ class _Inputs:
         host: str = "127.0.0.1",
         path: str = "/",
         codec: Literal["json", "line"] = "json",
-        tag: str = "http",
+        tag: str | None = "http",
+        user: str | None = None,
+        password: str = ...,
         token: str | None = ...,
+        health: str = "/health",
         ack_timeout: Duration | str | float | None = "30s",
         timeout: Duration | str | float = "10s",
         max_body: Size | str | int = "16MiB",
@@ -204,18 +211,20 @@ class _Inputs:
         A body is one JSON object, an array of objects, or JSON objects one a line (NDJSON), plain or in gzip or deflate;
         with `codec="line"` each line is an event with its text in `message`. `@timestamp` (seconds or ISO 8601) becomes the
         event's time, and `host` is the sender's address unless the record has one. A body is taken as a whole or not at
-        all: 400 names the line that is wrong.
+        all: 400 names the line that is wrong. With `tag=None` the path is the tag: `/app/web` makes `app.web`.
 
         **200** means that every event was delivered: written by the outputs, synced by a durable buffer, dropped on
         purpose, or kept as a dead letter. With `ack_timeout=None` it means that the next stage has the events in memory;
         they are lost then if swak dies, and the receipt names what was lost at a stop. **429** means that `memory` is
         full, because outputs are slower than senders; **503** that events were not delivered within `ack_timeout`, or that
         swak stops. Both come with `Retry-After`: send the same again. After a 503 or a connection that broke, events
-        may arrive twice. Others: 400, 401, 404, 405, 411, 413 (`max_body`, before and after unpacking), 415, 431.
+        may arrive twice. Others: 400, 401, 404, 405, 408, 411, 413 (`max_body`, before and after unpacking, and a million
+        values), 415, 431. GET of `health` is answered with 200, without a token.
 
         One thread serves all connections. A head that is not there within `timeout` is given up (408), and so is a body
-        that comes at less than 16 KiB a second after that. Each connection has one request at a time. There is no TLS:
-        put a proxy in front where others listen.
+        that comes at less than 16 KiB a second after that. Each connection has one request at a time; that of HTTP/1.0 ends
+        with its answer. A body that is read takes up to 20 times its size. There is no TLS: put a proxy in front where
+        others listen. Needs `pip install "swak[http]"`.
 
         Example:
             `task(in_.Http(8080), out.File("/var/log/all.json"))`
@@ -277,6 +286,9 @@ class _Inputs:
         in `tags`, and is counted. `line` and `plain` keep the text of a line in `message`. The field `host` is the
         sender's address, unless the record has one; with `host_field=None` lines pass untouched, which costs least.
 
+        While no stage looks inside, JSON keeps the bytes it came as, with `host` added at the end. Where a stage looks, of
+        a key that comes twice the last value counts, and a number beyond a float's range is text.
+
         TCP has no acks: what was received and not yet delivered is lost when swak dies, and the receipt names what was
         lost when it stops; senders that must know use `in_.Forward` or `in_.Http`. When the stages behind are full,
         nothing is read, and senders wait. A line longer than `max_line` is cut there. So is the unfinished line of a
@@ -317,7 +329,7 @@ class _Inputs:
             `task(in_.Udp(5959, codec="json"), out.Stdout(format="rubydebug"))`
         """
 
-    def __getattr__(self, name: str) -> Callable[..., Input]:
+    def __getattr__(self, name: str) -> Callable[..., swak.plugin.Input]:
         """Plugins of the recipe itself, of files beside it and of other packages."""
 
 class _Outputs:
@@ -339,7 +351,8 @@ class _Outputs:
         request line, since what clients send is not always HTTP. The event gets the time of time_local.
 
         A line of another shape does not fit ("no match"), nor does one with an impossible time: such lines go to the dead
-        letters, unless `on_error` says otherwise.
+        letters, unless `on_error` says otherwise. That is also where `vhost` lines go in the other formats, and theirs in
+        `vhost`, and users with spaces in their names beside a remote_logname that is not "-".
 
         Example:
             `task(in_.FileTailing("/var/log/apache2/access.log"), out.Apache(), out.Stdout())`
@@ -354,10 +367,10 @@ class _Outputs:
     ) -> swak.plugins.filters.convert.Convert:
         """Convert fields to int, float, bool or str: parsers leave text.
 
-        `int` takes whole numbers of up to 4,300 digits, and 5.0 but not 5.5; `float` also 1e3, but no infinity and no NaN,
-        which JSON cannot carry; `bool` takes true, yes, on, 1, false, no, off and 0 in any case. Spaces around are ignored.
-        `str` makes JSON of what is nested. The texts in `nulls` become None, whatever the type; None stays None, and a field
-        that is missing is left alone. Only fields of the record itself can be converted, no nested ones.
+        `int` takes whole numbers of up to 4,300 digits, and the number 5.0 but not 5.5; `float` also 1e3, but no infinity
+        and no NaN, which JSON cannot carry; `bool` takes true, yes, on, 1, false, no, off and 0 in any case. Spaces around
+        are ignored. `str` makes JSON of what is nested. The texts in `nulls` become None, whatever the type; None stays
+        None, and a field that is missing is left alone. Only fields of the record itself can be converted, no nested ones.
 
         An event does not fit when one of the values cannot be converted: it goes to the dead letters as it came in, unless
         `on_error` says otherwise.
@@ -382,9 +395,10 @@ class _Outputs:
         that holds just the names of the columns is the head of a file: it is left out, and counted as filtered. A value
         with line ends arrives in one piece only if the input keeps those lines together (`multiline=` of FileTailing).
 
-        A line with more or fewer values than columns does not fit, nor does a quote that is not closed, text after a
-        closing quote, or a value of more than 131,072 characters: such lines go to the dead letters, unless `on_error`
-        says otherwise.
+        A line with more or fewer values than columns does not fit, nor does a quote that is not closed, text around a value
+        in quotes, a quote inside a value that has none around it, or a value of more than 131,072 characters: such lines go
+        to the dead letters, unless `on_error` says otherwise. The parts of a record whose quoted value was cut at its line
+        ends are mostly of that kind.
 
         Example:
             `task(in_.FileTailing("orders.csv"), out.Csv(["id", "customer", "total"]), out.Stdout())`
@@ -394,7 +408,7 @@ class _Outputs:
         self,
         when: str | Mapping[str, Any],
     ) -> swak.plugins.filters.drop.Drop:
-        """Drop the events for which a condition holds, and count them as filtered.
+        r"""Drop the events for which a condition holds, and count them as filtered.
 
         The condition is a comparison of fields in Python's spelling, or a mapping: the event goes when every field has the
         value that stands there, or one of a list of values. In an expression there are
@@ -402,6 +416,8 @@ class _Outputs:
         - fields by name, `outer.inner` for nested ones, `field("c-ip")` for odd names; what is missing is None;
         - text, numbers, True, False, None, and lists of them;
         - `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `not in`, `and`, `or`, `not`, `matches(path, "^/health")`.
+
+        Text is Python's, backslashes too: a pattern takes an r, and so does the whole, `r'matches(path, r"^/\d+$")'`.
 
         A number is compared with text as a number, so `status >= 500` does what it says after a parser, too. Text that is
         no number, and what cannot be ordered, is neither greater nor less. Nothing else can be called: there is no way from
@@ -414,7 +430,9 @@ class _Outputs:
     def File(
         self,
         path: str,
-        format: Literal["json", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"] = "json",
+        format: Literal[
+            "json", "json_spaced", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+        ] = "json",
         fsync: Duration | str | float | None = "1s",
         fields: Sequence[str] | None = None,
         header: bool = False,
@@ -427,37 +445,54 @@ class _Outputs:
         suffix: str = "",
         open_max: int = 64,
         close_after: Duration | str | float = "5m",
+        keep: int | None = None,
+        paths_max: int = 10000,
     ) -> swak.plugins.outputs.file.File:
         """Append each event to a file, or to one of many.
 
-        **Formats**: `json` (the record, one object a line), `raw` (lines as they were read; of an event that was parsed
-        the field `message`, or else the record as JSON), `csv` and `tsv` (the `fields`, after a line with their names if
-        `header=True`), `ltsv`, `msgpack` (one map after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON
-        with `@version`, `@timestamp` and `host`). A record that the format cannot carry goes to the dead letters.
+        **Formats**: `json` (the record, one object a line), `json_spaced` (the same with a space after each comma and
+        colon), `raw` (lines as they were read; of an event that was parsed the field `message`, or else the record as
+        JSON), `csv` and `tsv` (the `fields`, after a line with their names if `header=True`), `ltsv`, `msgpack` (one map
+        after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON with `@version`, `@timestamp` and `host`).
+        In JSON, NaN and infinity become null, bytes Base64, keys that are numbers text, and halves of surrogate pairs
+        U+FFFD. In `tsv` and `ltsv` tabs, line ends and backslashes become a backslash and t, n, r or another one; csv
+        quotes them. A record that the format cannot carry goes to the dead letters. None but `logstash`, `line` and
+        `rubydebug` write the event's time: where the record lacks it, `out.Reform(set={"time": "${time}"})` adds it.
 
-        **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's time, `{tag}` and `{field}` for what the event
-        has; write `%%` and `{{` for the characters. A value never leaves its folder: slashes, backslashes and what cannot
-        be printed become `_`, so do a leading dot and a missing value, and a hash takes the middle of a name of more
-        than 180 bytes; the first time this is told in the log. At most `open_max` files are open; the one that was not
-        written to for longest is closed first, and each that was quiet for `close_after`.
+        **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's own time (not that of its arrival) in the
+        `zone`, `{tag}` and `{field}` for what the event has; write `%%` and `{{` for the characters. A value never leaves
+        its folder: slashes, backslashes and what cannot be printed become `_`, so do a leading dot and a missing value,
+        and a hash takes the middle of a name of more than 180 bytes; the first time this is told in the log. At most
+        `open_max` files are open; the one that was not written to for longest is closed first, and so is each that was
+        quiet for `close_after`, as soon as something else is written. Events whose path is that of a folder or a device,
+        and those that would make more than `paths_max` files within an hour, go to the dead letters.
 
         **Delivery**: with `fsync`, events count as delivered once the disk has them: at most that long, or 8 MiB, after
         they were written. With `fsync=None` they count when the system has them: a crash of swak loses nothing then, but
         a power cut can take what the system had not yet written (on Linux up to half a minute) without anybody noticing.
         To one file a batch is written as a whole or not at all; when the disk is full it waits. What a killed process
-        left of a line is moved to `<path>.torn`. When a file is renamed or deleted (logrotate), its path is opened anew;
+        left of an event is moved to `<path>.torn`. When a file is renamed or deleted (logrotate), its path is opened anew;
         what was not synced by then is synced, or written again. Several outputs may share a file.
 
         **Rotation**: before a file would grow beyond `rotate_size`, and with the first write of each `rotate_every`
-        (counted from midnight), it gets the time behind its name, `app.log.20261121-010203.000001`. Nothing is ever
-        written over or removed. With `compress`, a file that was rotated, or closed for good, is compressed in the
-        background; the plain one goes when the compressed one is on disk. With `suffix` a file has its name only when it
-        is closed for good, and that suffix before. What a killed process left unfinished is finished at the next start.
+        (counted from midnight of the `zone`), it gets the time behind its name, `app.log.20261121-010203.000001`. Nothing
+        is ever written over, and nothing removed but for `keep`: the oldest rotated files of a path beyond that number.
+        A file that follows a rotated one gets its owner (if swak runs as root) and its permissions. With `compress`, a
+        file that was rotated, or closed for good, is compressed in the background; the plain one goes when the compressed
+        one is on disk. With `suffix` a file has its name only when it is closed for good, and that suffix before.
+
+        What a killed process left unfinished is finished at the next start: what has the suffix, what was rotated, and
+        with `compress` every file that only the time tells apart. Where tags or fields name files to be compressed, give
+        a suffix as well: without one, those files could be anybody's.
 
         A FIFO, a device and /dev/stdout work as well, without sync.
 
         Example:
             `task(in_.FileTailing("app.log"), out.Json(), out.File("/var/log/app-%Y%m%d.json", compress="gzip"))`
+
+            `task(in_.Forward(), out.File("/srv/logs/{tag}/%Y%m%d.log", format="ltsv", suffix=".part", compress="gzip"))`
+
+            `task(in_.FileTailing("app.log"), out.File("copy.log", format="raw", rotate_size="100m", keep=10))`
         """
 
     def Fluentd(
@@ -512,7 +547,7 @@ class _Outputs:
         of `exclude` does. A missing field, or None, matches nothing: with `include` the event goes, with `exclude` it
         stays. `outer.inner` leads into nested fields; values that are no text are tried as JSON.
 
-        What is dropped counts as filtered. Raw lines are passed on as the bytes that they are.
+        What is dropped counts as filtered, never as lost. Raw lines are passed on as the bytes that they are.
 
         Example:
             `task(in_.FileTailing("app.log"), out.Grep("ERROR|WARN", exclude={"message": "healthz"}), out.Stdout())`
@@ -522,7 +557,7 @@ class _Outputs:
         self,
         url: str,
         format: Literal[
-            "json", "json_array", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+            "json", "json_spaced", "json_array", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
         ] = "json",
         gzip: bool = False,
         headers: Mapping[str, str] = ...,
@@ -547,9 +582,13 @@ class _Outputs:
         makes events arrive twice. **413**: the body is halved, and later ones are kept below that size. **400, 422**: the
         body is halved until the events are found that the server does not want, unless it has refused 32 and taken none.
         Those, all events of any other **4xx** and of **3xx** (it is not followed), and what the format cannot carry go to
-        the dead letters, with the server's text.
+        the dead letters, with the server's text. A 2xx that speaks of each event (`{"errors": true, "items": [{"status":
+        400, "error": ...}, ...]}`, as bulk interfaces do) is taken by its word: those with 429 or 5xx are sent again, those
+        with another error are dead letters, and all are when it says that there were errors, but not where.
 
-        The connection is kept; `https://` checks the server's certificate against `ca`, or the system's authorities.
+        The connection is kept. When it turns out to have ended while a body was on its way, that is sent again at once,
+        and may arrive twice. An answer has `timeout` to come as a whole. `https://` checks the server's certificate against
+        `ca`, or the system's authorities. No proxy is used, whatever the environment says.
 
         Example:
             `task(in_.FileTailing("app.log"), out.Json(), out.Http("https://logs.example.com/in", gzip=True))`
@@ -593,7 +632,8 @@ class _Outputs:
 
         Keys become fields; all values are text. Spaces around keys and values are no part of them. A value may stand in
         quotes: separators in it mean nothing, and `\"`, `\\`, `\n`, `\t`, `\r` and `\u00e9` stand for one character. Of a
-        key that comes twice the last value counts. Words that are no pair go to the field that `rest` names.
+        key that comes twice the last value counts. Words that are no pair go to the field that `rest` names, in the place
+        of a pair of that name.
 
         A line does not fit when it has no pair at all, when a quote at the start of a value is not closed or is followed by
         text, or, without `rest`, when a word is no pair: it goes to the dead letters, unless `on_error` says otherwise.
@@ -695,17 +735,21 @@ class _Outputs:
     ) -> swak.plugins.filters.reform.Reform:
         """Rename, set, delete and keep fields of events, in this order, and give events another tag.
 
-        Values to set may hold placeholders: `${field}` (`${outer.inner}` for nested ones, `${record[time]}` for a field
-        with a name of the list here), `${time}` (ISO 8601, UTC), `${tag}`, `${tag_parts[0]}`, `${tag_prefix[1]}` (the parts
-        up to that one), `${tag_suffix[1]}` (from that one on), `${hostname}`, `${hostaddr}` and `${hostaddr_parts[0]}`.
-        Negative numbers count from the end; a part that is not there is empty. They all see the event as it came in. A
-        value that is one placeholder and nothing else keeps its type; in a longer text a missing field is empty, and what
-        is nested is JSON. Braces without `$` are text, and `$${` stands for `${`. Values that are no text are set as is.
+        Values to set, texts nested in them too, may hold placeholders: `${field}` (`${outer.inner}` for nested ones,
+        `${record[time]}` for a field with a name of the list here), `${time}` (ISO 8601, UTC), `${tag}`, `${tag_parts[0]}`,
+        `${tag_prefix[1]}` (the parts up to that one), `${tag_suffix[1]}` (from that one on), `${hostname}`, `${hostaddr}`
+        and `${hostaddr_parts[0]}`. Negative numbers count from the end; a part that is not there is empty. They all see the
+        event as it came in. A value that is one placeholder and nothing else keeps its type, and is None where the field is
+        missing; in a longer text a missing field is empty, and what is nested is JSON. Braces without `$` are text, and
+        `$${` stands for `${`.
 
-        A field that is not there cannot be renamed or deleted: nothing happens. A new name replaces a field of that name.
+        The fields to change are those of the record itself: "a.b" is the name of one field. One that is not there cannot be
+        renamed or deleted: nothing happens. A new name replaces a field of that name.
+
+        An event goes to the dead letters when text is to be made of a value that no format can carry.
 
         Example:
-            `task(in_.FileTailing("app.log"), out.Reform(set={"where": "${hostname}/${tag}"}, delete=["pid"]), out.Stdout())`
+            `task(in_.FileTailing("app.log"), out.Reform(set={"at": "${hostname}/${tag}"}, delete=["pid"]), out.Stdout())`
         """
 
     def Regex(
@@ -728,8 +772,8 @@ class _Outputs:
         or whatever `time_format` describes; without a zone it counts as UTC. The group stays in the record, too.
 
         Text that does not match does not fit ("no match"), nor does an impossible time, nor a field that is missing or is
-        no text: such events go to the dead letters, unless `on_error` says otherwise. A pattern with nested repetition, such as `(a+)+`, can take for ever on a line that
-        nearly matches.
+        no text: such events go to the dead letters, unless `on_error` says otherwise. A pattern with nested repetition,
+        such as `(a+)+`, can take for ever on a line that nearly matches.
 
         Example:
             `task(in_.FileTailing("app.log"), out.Regex(r"^(?P<level>\w+) (?P<message>.*)"), out.Stdout())`
@@ -753,7 +797,9 @@ class _Outputs:
 
     def Stdout(
         self,
-        format: Literal["json", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"] = "line",
+        format: Literal[
+            "json", "json_spaced", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+        ] = "line",
         host: str | None = None,
         fields: Sequence[str] | None = None,
         template: str = "",
@@ -790,8 +836,9 @@ class _Outputs:
         {id: {name: value}}. What is "-" or missing is None; all else is text.
 
         The event gets the time of the line, which is no field. It may be `Nov 21 01:07:27`, with a year or a fraction too,
-        or ISO 8601. Without a zone it counts as in `zone`. Without a year it is the last such time that lies at most 7 days
-        after the day on which the line was read: older than a year, a line is dated too late.
+        or ISO 8601; a leap second counts as the first of the next day. Without a zone it counts as in `zone`. Without a
+        year it is the last such time that lies at most 7 days after the day on which the line was read: older than a year,
+        a line is dated too late.
 
         A line of another shape does not fit ("no match"), nor does one with an impossible time or a priority above 191:
         such lines go to the dead letters, unless `on_error` says otherwise.
@@ -804,7 +851,9 @@ class _Outputs:
         self,
         host: str,
         port: int,
-        format: Literal["json", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"] = "json",
+        format: Literal[
+            "json", "json_spaced", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+        ] = "json",
         timeout: Duration | str | float = "10s",
         fields: Sequence[str] | None = None,
         template: str = "",
@@ -837,13 +886,18 @@ class _Outputs:
     ) -> swak.plugins.filters.time.Time:
         """Take the event's time from a field.
 
-        `format` says how the time is written: "iso" (ISO 8601, or seconds since 1970), "clf" (as in access logs), "s", "ms",
-        "us" or "ns" (numbers since 1970, also as text), or a pattern of Python's `strptime`, such as "%d.%m.%Y %H:%M:%S".
-        Of several the first that fits counts. A field that holds a number counts in the first unit among them, or else in
-        seconds. Without a zone in the text the time is of `zone`. Where a pattern has no year, it is the last such time that
+        `format` says how the time is written: "iso" (ISO 8601, or seconds since 1970), "clf" (as in access logs), "s",
+        "ms", "us" or "ns" (numbers since 1970, also as text), or a pattern of Python's `strptime`, such as
+        "%d.%m.%Y %H:%M:%S.%f", where `%f` takes 1 to 9 digits behind a point or comma. Names of months and days are
+        English, unless a program that embeds swak has set another locale. Of several formats the first that fits counts. A
+        field that holds a number counts in the first unit among them, or else in seconds.
+
+        Without a zone in the text the time is of `zone`. An hour that clocks show twice counts as the first of the two; one
+        that they skip counts as if they had not been set yet. Where a pattern has no year, it is the last such time that
         lies at most 7 days after the day of the event's time so far. What a text means is remembered: reading costs little.
 
-        The field stays in the record, unless `keep=False`. A field that is None or missing leaves the event as it is.
+        The field stays in the record, unless `keep=False`; it must be one of the record itself, no nested one. A field that
+        is None or missing leaves the event as it is.
 
         An event does not fit when its field holds no time, or one beyond the years 1678 to 2262: it goes to the dead
         letters, unless `on_error` says otherwise.
@@ -892,7 +946,9 @@ class _Outputs:
         self,
         host: str,
         port: int,
-        format: Literal["json", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"] = "json",
+        format: Literal[
+            "json", "json_spaced", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+        ] = "json",
         max_size: Size | str | int = 65507,
         timeout: Duration | str | float = "10s",
         fields: Sequence[str] | None = None,
@@ -930,21 +986,21 @@ class _Outputs:
         last `#Date:` line names.
 
         What `#Fields:` said is kept for each tag, since a filter does not see which file a line is from: files with
-        different fields need different tags. It is forgotten at a restart. Lines then do not fit until the next such line;
-        give `fields` where files are read on in their middle.
+        different fields need different tags. It is forgotten at a restart: `header=["#Date:", "#Fields:"]` lets
+        `in_.FileTailing` hand those lines out again where it reads on in the middle of a file. Without that, give `fields`.
 
         A line does not fit when it has more or fewer values than there are fields, when no `#Fields:` came before it, or
         when its time is impossible; neither does a `#Fields:` line that names none, or one twice. Such lines go to the dead
         letters, unless `on_error` says otherwise.
 
         Example:
-            `task(in_.FileTailing("u_ex*.log"), out.W3C(), out.Stdout())`
+            `task(in_.FileTailing("u_ex*.log", header=["#Date:", "#Fields:"]), out.W3C(), out.Stdout())`
         """
 
     Filter = Grep
     W3c = W3C
 
-    def __getattr__(self, name: str) -> Callable[..., Filter | Buffer | Output]:
+    def __getattr__(self, name: str) -> Callable[..., swak.plugin.Filter | swak.plugin.Buffer | swak.plugin.Output]:
         """Plugins of the recipe itself, of files beside it and of other packages."""
 
 in_: _Inputs

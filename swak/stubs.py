@@ -29,6 +29,7 @@ _INTRO = """\
 
 Generated from the plugins themselves by `make reference`. `swak desc out.Stdout` shows the same in a terminal.
 """
+_LINE_MAX = 120
 _SOURCES = {Duration: "Duration | str | float", Size: "Size | str | int"}
 """What may be written for an option of these types."""
 
@@ -44,9 +45,10 @@ def stub_text() -> str:
     shapes = ", ".join(["Callable", *(one for one in ("Mapping", "Sequence") if f"{one}[" in used)])
     parts = [_HEAD, f"from collections.abc import {shapes}"]
     parts += [f"from typing import {', '.join(named['typing'])}"] if named["typing"] else []
-    parts += ["", *(f"import {home}" for home in sorted({one.plugin.__module__ for one in found if one.plugin}))]
+    modules = {"swak.plugin", *(one.plugin.__module__ for one in found if one.plugin)}
+    parts += ["", *(f"import {home}" for home in sorted(modules))]
     parts += [f"from swak.options import {', '.join(named['swak.options'])}"] if named["swak.options"] else []
-    return "\n".join([*parts, "from swak.plugin import Buffer, Filter, Input, Output", "", body])
+    return "\n".join([*parts, "", body])
 
 
 def docs_text() -> str:
@@ -73,12 +75,12 @@ def _sound() -> list[Found]:
 
 
 def _namespace(side: str, found: list[Found]) -> str:
-    base = "Input" if side == "in_" else "Filter | Buffer | Output"
+    bases = [f"swak.plugin.{kind.capitalize()}" for kind in SIDES[side]]  # in full: an alias may have the same name
     methods = [_method(one) for one in sorted(found, key=lambda one: one.name)]
     name = "_Inputs" if side == "in_" else "_Outputs"
     aliases = [f"    {alias} = {of}\n" for alias, of in ALIASES.items() if any(one.name == of for one in found)]
     methods += ["".join(aliases)] if aliases else []
-    return f"class {name}:\n" + "\n".join([*methods, _REST.format(base=base)])
+    return f"class {name}:\n" + "\n".join([*methods, _REST.format(base=" | ".join(bases))])
 
 
 def _method(one: Found) -> str:
@@ -94,11 +96,20 @@ def _method(one: Found) -> str:
                 lines.append("        *,")  # Python's signatures, unlike swak's, have no required one after a default
                 optional = False
             optional = optional or not option.required
-            lines.append(f"        {option.name}: {_source(option.type)}{_default(option)},")
+            lines.append(_parameter(option))
         lines.append(f"    ) -> {returned}:")
     doc = inspect.cleandoc(one.plugin.__doc__ or one.name).replace('"""', "'''")
     opening, closing = 'r"""' if "\\" in doc else '"""', '\n"""' if "\n" in doc else '"""'
     return "\n".join([*lines, textwrap.indent(f"{opening}{doc}{closing}", " " * 8), ""])
+
+
+def _parameter(option: Option) -> str:
+    kind, default = _source(option.type), _default(option)
+    line = f"        {option.name}: {kind}{default},"
+    if len(line) <= _LINE_MAX or not kind.endswith("]"):
+        return line
+    outer, _, inner = kind.removesuffix("]").partition("[")
+    return f"        {option.name}: {outer}[\n            {inner}\n        ]{default},"
 
 
 def _source(kind: Any) -> str:
@@ -130,9 +141,10 @@ def _default(option: Option) -> str:
 def _quoted(value: Any) -> str:
     """Return the literal with the quotes that the formatter prefers."""
     text = repr(value)
-    if isinstance(value, str) and '"' not in value and "'" not in value:
-        return f'"{text[1:-1]}"'
-    return text
+    if not isinstance(value, str) or text[0] == '"' or value.count('"') > value.count("'"):
+        return text
+    inner = text[1:-1].replace("\\'", "'").replace('"', '\\"')
+    return f'"{inner}"'
 
 
 def _page(one: Found) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.sockets import build, compare
 from tests.house import ROOT
 
 if TYPE_CHECKING:
@@ -75,3 +76,20 @@ def test_a_wrong_output_is_noticed(spoil: str, tmp_path: Path) -> None:
     }
     out.write_bytes(b"".join(spoiled[spoil]))
     assert ran("benchmarks.checks", str(log), str(out)).returncode == 1
+
+
+def test_a_short_round_over_sockets_prints_every_row() -> None:
+    done = ran("benchmarks.sockets", "--lines", "1000", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    assert all(row in done.stdout for row in ("\n| plain copy:", "\n| W4:", "\n| the same, with the sender's address"))
+
+
+@pytest.mark.parametrize("spoil", ["a record short", "a wrong record"])
+def test_a_wrong_output_of_a_socket_is_noticed(spoil: str, tmp_path: Path) -> None:
+    sent, written = tmp_path / "sent", tmp_path / "written"
+    build(sent, 10)
+    compare(sent, sent, {})
+    lines = sent.read_bytes().splitlines(keepends=True)
+    written.write_bytes(b"".join(lines[:-1] if spoil == "a record short" else [*lines[:-1], b"{}\n"]))
+    with pytest.raises(SystemExit, match="line 10"):
+        compare(sent, written, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,38 @@ def test_the_stub_shows_what_may_be_written_for_each_option() -> None:
     assert "        seen: Sequence[Any] = ...,\n" in text
     assert "from typing import Any, Literal\n" in text
     assert """        form: Literal["json", "it's"] = "json",\n""" in text
+
+
+def test_another_name_of_a_plugin_takes_the_place_of_no_base_class() -> None:
+    text = stubs.stub_text()
+    assert "    Filter = Grep\n" in text
+    assert "-> Callable[..., swak.plugin.Filter | swak.plugin.Buffer | swak.plugin.Output]:\n" in text
+
+
+@pytest.mark.parametrize("value", ["a", "it's", 'say "hi"', "\"'", "\\", '\n\'""'])
+def test_a_default_is_written_as_the_text_that_it_is(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Marked(Output):
+        """Mark."""
+
+        mark: str = option("The mark.", default=value)
+
+    monkeypatch.setattr(stubs, "standard", lambda: [Found("Marked", "output", "swak", "Mark.", Marked)])
+    (written,) = re.findall(r"mark: str = (.*),\n", stubs.stub_text())
+    assert ast.literal_eval(written) == value
+
+
+def test_a_long_choice_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chosen(Output):
+        """Choose."""
+
+        form: Literal["a long choice of words", "another long choice of words", "and one more long choice of words"] = (
+            option("Which.", default="a long choice of words")
+        )
+
+    monkeypatch.setattr(stubs, "standard", lambda: [Found("Chosen", "output", "swak", "Choose.", Chosen)])
+    text = stubs.stub_text()
+    assert '        form: Literal[\n            "a long choice of words", "another' in text
+    assert '\n        ] = "a long choice of words",\n' in text
 
 
 @pytest.mark.usefixtures("sample")

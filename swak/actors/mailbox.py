@@ -160,13 +160,12 @@ class Mailbox:
         return None
 
     def _patience_s(self, due_at: float | None) -> float | None:
-        times = [due_at] if due_at is not None else []
-        if not self.blocked and self._shut_until < FOREVER:
-            times.append(self._shut_until)
         now = self._clock.monotonic()
-        later = [time for time in times if time > now]
-        if due_at is not None and due_at <= now:
-            return 0.0
+        opened = not self.blocked and now >= self._shut_until and (self._source or bool(self._data))
+        if opened or (due_at is not None and due_at <= now):
+            return 0.0  # also when that became so after `_next` looked at the clock: nobody would wake us
+        times = [due_at, None if self.blocked or self._shut_until >= FOREVER else self._shut_until]
+        later = [time for time in times if time is not None and time > now]
         return min(later) - now if later else None
 
     def wakes_at(self, due_at: float | None) -> float | None:

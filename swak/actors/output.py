@@ -75,10 +75,10 @@ class OutputSeat(Seat):
             self._sync()
 
     def _sync_at(self) -> float | None:
-        """When what is pending is to become safe. While senders wait for that: as soon as there is no more to write."""
-        if not (self.opened and self.mailbox.has_held):
-            return None
-        return 0.0 if self._awaited and self.mailbox.head() is None else self.plugin.due_at()
+        """When the plugin wants to sync. While senders wait for that: as soon as there is no more to write."""
+        if self.opened and self._awaited and self.mailbox.has_held and self.mailbox.head() is None:
+            return 0.0
+        return self.plugin.due_at() if self.opened else None
 
     # Opening, being down, coming back
 

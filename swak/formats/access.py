@@ -18,7 +18,8 @@ _ESCAPED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
 
 COMMON = '"(?P<request>TEXT)" (?P<status>[0-9]+|-) (?P<body_bytes_sent>[0-9]+|-)'
 AGENT = ' "(?P<http_referer>TEXT)" "(?P<http_user_agent>TEXT)"'
-TIME = r"\[(?P<time_local>[^\]]*)\] "
+TIME = r"\[(?P<time_local>.{26})\] "
+"""A length is found faster than an end; times of other lengths are none, and what comes next says so."""
 SPACED_TIME = r'\[(?P<time_local>[^\[\]"]*)\] '
 
 

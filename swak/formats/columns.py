@@ -38,8 +38,8 @@ def _value(tag: str, time_ns: int, record: Record, name: str) -> object:
 def csv_line(values: Sequence[str]) -> str:
     """Return a line as RFC 4180 has it, but ended by a line feed; line ends inside a value stay, in quotes."""
     written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerow(values)
-    return written.getvalue()
+    csv.writer(written).writerow(values)  # quotes what is in its line end, CR LF: with LF alone a CR would stand bare
+    return written.getvalue()[:-2] + "\n"
 
 
 def tsv_line(values: Sequence[str]) -> str:

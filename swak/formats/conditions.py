@@ -9,12 +9,15 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from swak.formats.template import text_of
 
 NESTING_MAX = 50
 """Levels of `and`, `or`, `not` and brackets."""
+SHORT_MAX = 30
+"""Characters of the longest text whose number is remembered."""
 
 Values = Sequence[Any]
 """The values of a condition's fields in one event, in the order of their names; None for what is missing."""
@@ -27,6 +30,10 @@ _ORDERS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_LITERAL = re.compile(r"""([a-zA-Z]{0,2})("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = "\n\\'\"abfnrtvxuUN01234567"
+"""What may follow a backslash in Python's text."""
 _MEND = 'write for example: status >= 500 and method != "GET", path in ("/a", "/b"), not user, matches(path, "^/a")'
 
 
@@ -41,7 +48,10 @@ class Condition:
         self.names: list[str] = []
         self.holds: Asked
         if isinstance(when, str):
-            self.holds = self._read(_parsed(when), 0)
+            try:
+                self.holds = self._read(_parsed(when), 0)
+            except RecursionError:
+                raise ValueError("it is nested too deep") from None
         else:
             wanted = [
                 (self._index(name), value if isinstance(value, list) else [value]) for name, value in when.items()
@@ -100,10 +110,17 @@ class Condition:
 
 
 def _parsed(text: str) -> ast.expr:
+    for prefix, literal in _LITERAL.findall(text):
+        unknown = [] if "r" in prefix.lower() else [one for one in _ESCAPED.findall(literal) if one not in _ESCAPES]
+        if unknown:
+            raise ValueError(f"\\{unknown[0]} means nothing in {literal}; write r{literal}")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # deep brackets: either of the last two
-        why = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deep"
+        why = str(error) or "nested too deep"
+        if isinstance(error, SyntaxError):
+            at = text.strip()[max(0, (error.offset or 1) - 1) :]
+            why = error.msg + (f" at {at!r:.30}" if at else "")
         raise ValueError(f"it cannot be read ({why}); {_MEND}") from None
 
 
@@ -179,24 +196,40 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(text: str) -> float | None:
+    return _short_number(text) if len(text) <= SHORT_MAX else _read_number(text)
+
+
+def _read_number(text: str) -> float | None:
     if _NUMBER.fullmatch(text) is None:
         return None
     return int(text) if len(text) < 20 and text.lstrip("+-").isdigit() else float(text)
 
 
+_short_number = lru_cache(maxsize=10_000)(_read_number)
+
+
 def _search(pattern: str) -> Callable[[Any], bool]:
+    search = expression(pattern).search
+    return lambda value: (text := shown(value)) is not None and search(text) is not None
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern. ValueError when it is no regular expression, or holds a backspace: the r was forgotten."""
+    if "\b" in pattern:
+        raise ValueError(f"pattern {pattern!r} holds a backspace; write r in front of its quotes")
     try:
-        search = re.compile(pattern).search
+        return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from None
-    return lambda value: (text := shown(value)) is not None and search(text) is not None
 
 
 def shown(value: Any) -> str | None:
     """Return a value as the text that patterns are tried on; None for what is missing."""
     if value is None or isinstance(value, str):
         return value
-    try:
-        return text_of(value)
-    except TypeError:  # what no format can carry
-        return repr(value)
+    for text in (text_of, repr):
+        try:
+            return text(value)
+        except (TypeError, ValueError, RecursionError):  # what no format can carry, numbers of 5,000 digits among it
+            continue
+    return f"<{type(value).__name__}>"

@@ -89,5 +89,6 @@ class Conversion(dict[str | None, Any]):
 
 
 def _no(value: Any, wanted: str) -> ValueError:
-    shown = repr(value)
+    huge = isinstance(value, int) and value.bit_length() > 200
+    shown = f"a number of {value.bit_length()} bits" if huge else repr(value)
     return ValueError(f"{shown if len(shown) <= 60 else f'{shown[:60]}...'} is no {wanted}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from swak.event import Block, Rows
+from swak.formats.json_text import JsonText
 from swak.formats.plain import plain, readable, utf8
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def json_lines(body: Body) -> bytes:
     TypeError when a record holds what JSON cannot carry (an object, a key that is not text or number).
     NaN and infinity become null, bytes base64, times ISO text, lone surrogates U+FFFD.
     """
+    if isinstance(body, JsonText):
+        return body.data
     return encode_lines(body.rows if isinstance(body, Rows) else readable(body))
 
 

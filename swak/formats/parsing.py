@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from swak.errors import Refused
 from swak.event import EVENTS_MAX, Block, Dicts, Event, Rows, record_of
 from swak.formats.rows import column
+from swak.formats.template import look_up
 from swak.options import option
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 
@@ -26,7 +27,7 @@ Read = tuple[Any, int]
 
 
 class Strict(Filter):
-    """A filter that some events do not fit. What becomes of those is the recipe's choice, the same in every such filter.
+    """A filter that some events do not fit. What becomes of those is the recipe's choice, alike in every such filter.
 
     Subclasses say in `change` what becomes of the others.
     """
@@ -42,7 +43,7 @@ class Strict(Filter):
         return []
 
     def change(self, event: Event) -> Event | None:
-        """Return what takes the event's place; None leaves it out and counts it. ValueError says why it does not fit."""
+        """Return what takes the event's place; None leaves it out, and it is counted. ValueError: it does not fit."""
         raise NotImplementedError
 
     def process(self, event: Event) -> Event | None:
@@ -132,7 +133,7 @@ class LineParser(Strict):
     Subclasses read a line in `read_line`, and many good ones at less cost in `read_lines`.
     """
 
-    field: str = option("Record field that holds the line.", default="message", last=True)
+    field: str = option("Record field that holds the line; `outer.inner` leads into one.", default="message", last=True)
     keep: bool = option("Whether the event's other fields stay, too.", default=False, last=True)
 
     growth: ClassVar[int] = 1
@@ -150,11 +151,13 @@ class LineParser(Strict):
     def read_lines(self, part: Part) -> tuple[list[Any], Sequence[int]] | None:
         """Read lines in one sweep: what `read_line` makes of each. None, and no effect, if one needs a closer look."""
         del part
+        return None  # each line gets its closer look
 
     def change(self, event: Event) -> Event | None:
-        text = event.record.get(self.field)
+        text = look_up(event.record, self.field)
         if not isinstance(text, str):
-            found = f"holds {type(text).__name__}, not text" if self.field in event.record else "is missing"
+            missing = text is None and self.field not in event.record
+            found = "is missing" if missing else f"holds {type(text).__name__}, not text"
             raise ValueError(f'field "{self.field}" {found}')  # noqa: TRY004 - a ValueError is what does not fit
         read = self.read_line(text, event.time_ns, event.tag)
         if read is None:

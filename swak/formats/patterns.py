@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.formats.parsing import LineParser, Part, Read
 from swak.formats.rows import row_type
-from swak.formats.times import TimeCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from swak.formats.times import TimeCache
 
 ESCAPED = '\\"'
 

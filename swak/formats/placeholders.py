@@ -23,12 +23,25 @@ NAMES = (
 )
 
 
-def filled(text: str) -> Filled:
-    """Return a function that fills `text` in for an event. ValueError says what cannot be read.
+def filled(value: Any) -> Filled:
+    """Return a function that fills `value` in for an event. ValueError says what cannot be read.
 
     A text that is one placeholder and nothing else gives the value itself, with its type; in a longer text values are
-    text, and what is missing is empty. `$${` stands for `${`.
+    text, and what is missing is empty. `$${` stands for `${`. Texts in dicts and lists are filled in, too; other values
+    are as they are.
     """
+    if isinstance(value, str):
+        return _filled_text(value)
+    if isinstance(value, dict):
+        named = [(name, filled(one)) for name, one in value.items()]
+        return lambda event: {name: fill(event) for name, fill in named}
+    if isinstance(value, list | tuple):
+        fills = [filled(one) for one in value]
+        return lambda event: [fill(event) for fill in fills]
+    return lambda _: value
+
+
+def _filled_text(text: str) -> Filled:
     parts: list[str | Filled] = []
     end = 0
     for match in _FOUND.finditer(text):
@@ -78,6 +91,8 @@ def _value(name: str) -> Filled:
     if name in {"hostname", "hostaddr"}:
         known = cache(socket.gethostname if name == "hostname" else host_address)
         return lambda _: known()
+    if "[" in name or "]" in name:
+        raise ValueError(f'"${{{name}}}" is unknown: a field with such a name is ${{record[{name}]}}')
     return lambda event: look_up(event.record, name)
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from swak.event import Batch, Body, Record
 
-FormatName = Literal["json", "json_array", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"]
+FormatName = Literal[
+    "json", "json_spaced", "json_array", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"
+]
 """Every format. `json` is one object a line, `json_array` all events of one write as one array."""
-LineFormat = Literal["json", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"]
+LineFormat = Literal["json", "json_spaced", "raw", "csv", "tsv", "ltsv", "msgpack", "line", "rubydebug", "logstash"]
 """Formats whose events stand on their own, so that they can be added one after the other."""
 
 _LINE_ENDS = re.compile(r"[\r\n]")
@@ -102,6 +104,15 @@ class _JsonLines(Format):
 
     def pieces(self, batch: Batch) -> list[bytes]:
         return json_lines(batch.body).splitlines(keepends=True)  # JSON has no line ends inside: they are escaped
+
+
+class _JsonSpaced(Format):
+    """A space after each comma and colon, as Python's `json` writes it: for those who compare bytes."""
+
+    content_type = "application/x-ndjson"
+
+    def pieces(self, batch: Batch) -> list[bytes]:
+        return [msgspec.json.format(line, indent=0) + b"\n" for line in json_lines(batch.body).splitlines()]
 
 
 class _JsonArray(Format):
@@ -189,6 +200,7 @@ class _Logstash(Format):
 
 _FORMATS: dict[str, type[Format]] = {
     "json": _JsonLines,
+    "json_spaced": _JsonSpaced,
     "json_array": _JsonArray,
     "raw": _Raw,
     "csv": _Columns,

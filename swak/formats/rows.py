@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import compress
 from operator import attrgetter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from swak.event import Batch, Body
 
+_NO_NAME = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _ONE_BYTE_LINE_ENDS = ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1")
 """Encodings in which the byte of a line feed is always a line feed."""
 
@@ -27,11 +29,15 @@ def row_type(name: str, fields: tuple[str, ...]) -> type[Any]:
     """Make a struct with these fields, which all hold anything. Names need be no identifiers, but all different.
 
     The same arguments give the same type, so that rows made before and after a restart travel together.
+    ValueError names a field that no struct can have.
     """
     if all(field.isidentifier() and not field.startswith("__") for field in fields):
         return msgspec.defstruct(name, [(field, Any) for field in fields], gc=False)
     inner = [f"f{number}" for number in range(len(fields))]
     written = dict(zip(inner, fields, strict=True))
+    wrong = next((field for field in fields if _NO_NAME.search(field)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong[:50]!r} can be no field: it holds a quote, a backslash or a control character")
     return msgspec.defstruct(name, [(field, Any) for field in inner], rename=written, gc=False)
 
 

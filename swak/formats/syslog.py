@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.formats.rows import row_type
-from swak.formats.times import NS, in_zone, iso_ns
+from swak.formats.times import NS, in_zone, iso_ns, leap_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,13 @@ _RFC3164 = re.compile(
     r"(?:([^ :\[\]]+)(?:\[([^ \]]*)\])?:(?: |$|(?=\[)))?(.*)",
     re.DOTALL,
 )
-_PARAM = r'[^ =\]"]+="[^"\\]*+(?:\\.[^"\\]*+)*+"'
+# Possessive, so that a long line that does not fit is walked through once.
+_PARAM = r'[^ =\]"]++="[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _RFC5424 = re.compile(
-    rf"{_PRI}[1-9][0-9]? {_NIL * 5}(?:-|((?:\[[^ =\]\"]+(?: {_PARAM})*+\])++))(?: \ufeff?(.*))?", re.DOTALL
+    rf"{_PRI}[1-9][0-9]? {_NIL * 5}(?:-|((?:\[[^ =\]\"]++(?: {_PARAM})*+\])++))(?: \ufeff?(.*))?", re.DOTALL
 )
-_ELEMENT = re.compile(rf"\[([^ =\]\"]+)((?: {_PARAM})*+)\]", re.DOTALL)
-_VALUE = re.compile(r'([^ =\]"]+)="([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
+_ELEMENT = re.compile(rf"\[([^ =\]\"]++)((?: {_PARAM})*+)\]", re.DOTALL)
+_VALUE = re.compile(r'([^ =\]"]++)="([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\\]])')
 
 
@@ -83,7 +84,7 @@ def stamp_ns(zone: tzinfo | None) -> Callable[[str, int], int]:
     """
 
     def read_ns(text: str, year: int) -> int:
-        if text[:1].isdigit():
+        if text[10:11] == "T":
             return iso_ns(text, zone)
         match = _TIME.fullmatch(text)
         if match is None or match[1] not in _MONTHS:
@@ -94,6 +95,9 @@ def stamp_ns(zone: tzinfo | None) -> Callable[[str, int], int]:
             local = datetime(int(match[3] or year), month, int(match[2]), *clock)  # noqa: DTZ001 - its zone comes next
             whole_s = (in_zone(local, zone) - _EPOCH) // timedelta(seconds=1)
         except (ValueError, OverflowError, OSError) as error:
+            leap = leap_ns(text, lambda earlier: read_ns(earlier, year))
+            if leap is not None:
+                return leap
             raise ValueError(f"there is no time {text!r}: {error}") from None
         return whole_s * NS + int((match[7] or "0").ljust(9, "0"))
 

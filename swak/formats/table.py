@@ -32,6 +32,11 @@ class Table(LineParser):
             problems.append(("columns is empty", "name the values in their order"))
         if twice:
             problems.append((f'there are two columns "{twice[0]}"', "give each its own name"))
+        else:
+            try:
+                row_type("Row", tuple(self.columns))
+            except ValueError as error:
+                problems.append((f"columns: {error}", "give it another name"))
         return problems
 
     def open(self) -> None:

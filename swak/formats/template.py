@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from string import Formatter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,8 @@ CACHED_MAX = 10_000
 """Seconds whose text is remembered before a cache starts anew."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OFFSET = re.compile(r"[+-]([01][0-9]|2[0-3]):?([0-5][0-9])")
+_EPOCH_SECONDS = re.compile(r"%([%s])")
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -46,7 +49,7 @@ def parts_of(text: str) -> list[Part]:
 
 
 def zone_of(name: str) -> tzinfo | None:
-    """Return a time zone: "UTC", "local" (None, the machine's own) or a name such as "Asia/Seoul".
+    """Return a time zone: "UTC", "local" (None, the machine's own), "+09:00", or a name such as "Asia/Seoul".
 
     ValueError when there is no such zone.
     """
@@ -54,6 +57,10 @@ def zone_of(name: str) -> tzinfo | None:
         return UTC
     if name == "local":
         return None
+    offset = _OFFSET.fullmatch(name)
+    if offset is not None:
+        ahead = timedelta(hours=int(offset[1]), minutes=int(offset[2]))
+        return timezone(-ahead if name[0] == "-" else ahead)
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - only those who ask for a zone pay for it
 
     try:
@@ -128,8 +135,14 @@ class Times(dict[int, str]):
     def _made(self, time_ns: int) -> str:
         moment = wall_time(time_ns, self._zone)
         if self._pattern:
-            return moment.strftime(self._pattern)
+            return moment.strftime(self._plain_seconds(time_ns))
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _plain_seconds(self, time_ns: int) -> str:
+        """Fill in `%s`: the C library takes the wall time of any zone for the machine's own."""
+        if "%s" not in self._pattern:
+            return self._pattern
+        return _EPOCH_SECONDS.sub(lambda found: str(time_ns // NS) if found[1] == "s" else "%%", self._pattern)
 
 
 class Template:

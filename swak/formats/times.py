@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,21 @@ _SECOND = timedelta(seconds=1)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)", re.ASCII)
 _NUMBER = re.compile(r"(-?\d{1,19})(?:[.,](\d{1,30}))?", re.ASCII)
+_LEAP = re.compile(r"(?<=\d\d:\d\d:)60(?![\d:])", re.ASCII)
 _FRACTION = re.compile(r"(?<=\d)(:?[0-5]\d:?[0-5]\d)[.,](\d+)", re.ASCII)
+
+
+def leap_ns(text: str, read_ns: Callable[[str], int]) -> int | None:
+    """Read a leap second, `23:59:60` in UTC, as the first second of the next day: so POSIX counts. None: it is none.
+
+    `read_ns` reads times without such a second.
+    """
+    earlier, found = _LEAP.subn("59", text, 1)
+    if found:
+        with suppress(ValueError):  # None says the same: there is no such time
+            time_ns = read_ns(earlier) + NS
+            return time_ns if time_ns // NS % 86_400 == 0 else None
+    return None
 
 
 def clf_ns(text: str) -> int:
@@ -40,6 +55,9 @@ def clf_ns(text: str) -> int:
     try:
         local = datetime(int(match[3]), month, int(match[1]), int(match[4]), int(match[5]), int(match[6]), tzinfo=UTC)
     except ValueError as error:
+        leap = leap_ns(text, clf_ns)
+        if leap is not None:
+            return leap
         raise _no_such(text, str(error)) from None
     offset_s = int(match[8]) * 3_600 + int(match[9]) * 60
     return _in_range((local - _EPOCH) // _SECOND * NS - (offset_s if match[7] == "+" else -offset_s) * NS, text)
@@ -69,6 +87,9 @@ def iso_ns(text: str, zone: tzinfo | None = UTC) -> int:
     try:
         whole_us = (in_zone(datetime.fromisoformat(whole), zone) - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError, OSError) as error:  # Windows has no zones for some years: OSError
+        leap = leap_ns(text, lambda earlier: iso_ns(earlier, zone))
+        if leap is not None:
+            return leap
         raise _no_such(text, _why(error) if isinstance(error, ValueError) else "") from None
     return _in_range(whole_us * 1_000 + (0 if fraction is None else _fraction_ns(fraction[2])), text)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.formats.rows import row_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIELDS_MAX = 1_000
 """Fields of one line. IIS knows some thirty."""
@@ -29,10 +31,11 @@ class Columns(NamedTuple):
 
 def columns_of(fields: list[str], day: str = "") -> Columns:
     """Return the columns for these fields. ValueError when they cannot be told apart."""
-    twice = next((field for field in fields if fields.count(field) > 1), None) if len(fields) <= FIELDS_MAX else None
-    if not fields or twice or len(fields) > FIELDS_MAX:
-        why = "names no field" if not fields else f"names {twice} twice" if twice else f"names {len(fields)} fields"
-        raise ValueError(f"#Fields {why}")
+    if not 0 < len(fields) <= FIELDS_MAX:
+        raise ValueError(f"#Fields names {len(fields)} fields" if fields else "#Fields names no field")
+    if len(set(fields)) < len(fields):
+        twice = next(field for field in fields if fields.count(field) > 1)
+        raise ValueError(f"#Fields names {twice} twice")
     row = row_type("W3C", tuple(fields))
     inner = dict(zip(fields, row.__struct_fields__, strict=True))
     date, time = (attrgetter(inner[name]) if name in inner else None for name in ("date", "time"))

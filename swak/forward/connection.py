@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from swak.forward.decoder import Decoder, ProtocolError
+from swak.forward.decoder import Decoder
+from swak.forward.faults import ProtocolError
 from swak.forward.frames import ack
 from swak.forward.handshake import HandshakeError, Keeper
 from swak.forward.tls import is_tls, receive, send, waits
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 PING_BYTES = 8 * 1024
 """What a sender may say before it has shown that it knows the key."""
-OUT_BYTES = 256 * 1024
-"""Answers that may wait for a sender to read them."""
+OUT_BYTES = 64 * 1024
+"""Answers that may wait for a sender to read them, beside what the kernel keeps: more than a thousand acks."""
 RATE_BYTES = 16 * 1024
 """What a chunk on its way must come in at, in bytes a second, after its first `timeout_s`."""
 
@@ -64,7 +65,7 @@ class Connection:
     """A socket that does not block, and what is under way on it. Times are seconds of the server's clock."""
 
     __slots__ = (
-        "_begun_at", "_decoder", "_early", "_got_bytes", "_keeper", "_out", "_shaking",
+        "_begun_at", "_decoder", "_early", "_got_bytes", "_heard_at", "_held_at", "_keeper", "_out", "_shaking",
         "counted_bytes", "ended", "mask", "owed", "peer", "since", "sock", "wants_write",
     )  # fmt: skip
 
@@ -88,6 +89,8 @@ class Connection:
         self._early = b""
         self._out = bytearray()
         self._begun_at: float | None = None
+        self._heard_at = now
+        self._held_at: float | None = None
         self._got_bytes = 0
 
     @property
@@ -138,6 +141,7 @@ class Connection:
             yield from self._decoder.feed(data)
         except ProtocolError as error:
             raise Closed("no forward protocol", str(error)) from error
+        self._heard_at = now
         if not self.held_bytes:
             self._begun_at = None
         elif self._begun_at is None or len(data) >= self.held_bytes:
@@ -145,13 +149,27 @@ class Connection:
         else:
             self._got_bytes += len(data)
 
+    def hold(self, now: float) -> None:
+        """Note that nothing is read for a while, which is not the sender's fault."""
+        self._held_at = now
+
+    def go_on(self, now: float) -> None:
+        """Note that it is read again."""
+        if self._held_at is not None:
+            self._heard_at += now - self._held_at
+            self._begun_at = None if self._begun_at is None else self._begun_at + now - self._held_at
+            self._held_at = None
+
     def late(self, now: float, timeout_s: float) -> str:
         """Tell for what the sender takes too long, if it does."""
+        if self._held_at is not None:
+            return ""
         if self._shaking or self._keeper is not None:
             return "handshake took too long" if now - self.since > timeout_s else ""
         if self._begun_at is None:
             return ""
-        return "chunk took too long" if now - self._begun_at > timeout_s + self._got_bytes / RATE_BYTES else ""
+        slow = now - self._begun_at > timeout_s + self._got_bytes / RATE_BYTES
+        return "chunk took too long" if slow or now - self._heard_at > timeout_s else ""
 
     def promise(self, chunk_id: str) -> Promise:
         """Note that a chunk is to be acked."""

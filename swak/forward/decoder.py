@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
 import struct
-import zlib
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from swak.event import DICT_BYTES, EVENTS_MAX
+from swak.forward.faults import ProtocolError
 from swak.forward.frames import EVENT_TIME, NS, SECONDS, has_timestamp
+from swak.forward.inflating import inflated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +39,8 @@ _ARRAYS = {0xDC: 3, 0xDD: 5}
 _HEADS = {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}
 """Bytes before the content of `array`, and of `bin` and `str`, by their first byte; short ones have one."""
 _TLS_HELLO = 0x16
-
-
-class ProtocolError(ValueError):
-    """What came is not the forward protocol."""
+_SECONDS_MAX = 2**63 // NS
+"""From 1970 to what 64 bits of nanoseconds hold: the year 2262."""
 
 
 class EventTime(NamedTuple):
@@ -160,12 +160,12 @@ def _unread(error: Exception) -> ProtocolError:
 
 def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
     """Read a frame that was decoded whole."""
-    if not isinstance(frame, list) or not 2 <= len(frame) <= 4 or not isinstance(frame[0], str):
+    if not isinstance(frame, list) or not 2 <= len(frame) <= 4:
         hint = ": it speaks TLS, which is not switched on here" if frame == _TLS_HELLO else ""
-        raise ProtocolError(f"no forward protocol: {str(frame)[:80]!r} is no frame{hint}")
-    tag, body = frame[0], frame[1]
+        raise ProtocolError(f"no forward protocol: {_shown(frame)} is no frame{hint}")
+    tag, body = _tag(frame[0]), frame[1]
     if isinstance(body, list | bytes | str) and not _is_time(body):
-        option = frame[2] if len(frame) > 2 else None
+        option = _option(frame[2] if len(frame) > 2 else None)
         if isinstance(body, list):
             yield Incoming(tag, *_split(body), _chunk_id(option))
             return
@@ -174,7 +174,7 @@ def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
         return
     if len(frame) < 3:
         raise ProtocolError("no forward protocol: a message without a record")
-    yield Incoming(tag, *_split([[body, frame[2]]]), _chunk_id(frame[3] if len(frame) > 3 else None))
+    yield Incoming(tag, *_split([[body, frame[2]]]), _chunk_id(_option(frame[3] if len(frame) > 3 else None)))
 
 
 def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
@@ -190,9 +190,9 @@ def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
         raise ProtocolError("no forward protocol: something large is no frame") from error
     del walker
     parts = [frame[start:end] for start, end in pairwise(ends)]
-    tag = _object(parts[0]) if parts else None
-    if not 2 <= fields <= 4 or not isinstance(tag, str):
+    if not 2 <= fields <= 4:
         raise ProtocolError("no forward protocol: something large is no frame")
+    tag = _tag(_object(parts[0]))
     kind = parts[1][0]
     if kind in _HEADS:
         content = parts[1][_HEADS[kind] :]
@@ -207,14 +207,23 @@ def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
     else:
         content = memoryview(b"".join((b"\x92", parts[1], parts[2])))
         del parts[1]
-    yield from _entries(tag, content, _object(parts[2]) if len(parts) > 2 else None, inflated_max)
+    yield from _entries(tag, content, _option(_object(parts[2]) if len(parts) > 2 else None), inflated_max)
 
 
-def _entries(tag: str, packed: memoryview, option: Any, inflated_max: int) -> Iterator[Incoming]:
+def _entries(tag: str, packed: memoryview, option: dict[Any, Any], inflated_max: int) -> Iterator[Incoming]:
     """Give entries that stand one after the other. ProtocolError before the first one if not all of them are whole."""
-    if isinstance(option, dict) and option.get("compressed") == "gzip":
-        packed = memoryview(_inflated(packed, inflated_max))
+    compressed = _text(option.get("compressed"))
+    if compressed == "gzip":
+        packed = memoryview(inflated(packed, inflated_max))
+    elif compressed not in (None, "", "text"):  # "text" is Fluentd's word for none
+        raise ProtocolError(f"a chunk is compressed by {_shown(compressed)}: have the sender use gzip, or nothing")
     chunk_id = _chunk_id(option)
+    size = option.get("size")
+    if isinstance(size, int) and 0 < size <= EVENTS_MAX and len(packed) <= PART_BYTES:
+        whole = _decoded(packed, size)
+        if whole is not None:
+            yield Incoming(tag, *whole, chunk_id, last=True, size_bytes=size * DICT_BYTES + len(packed))
+            return
     cuts = _cuts(packed)
     if not cuts:
         yield Incoming(tag, [], [], chunk_id)
@@ -250,15 +259,19 @@ def _cuts(packed: memoryview) -> list[tuple[int, int]]:
 
 def _part(part: memoryview, count: int) -> tuple[list[int], list[Record]]:
     """Decode entries: by msgspec, which takes a third of the time, or by msgpack what msgspec does not take."""
+    return _decoded(part, count) or _split(_objects(part, count))
+
+
+def _decoded(part: memoryview, count: int) -> tuple[list[int], list[Record]] | None:
+    """Decode exactly `count` entries by msgspec; None when it does not take them, or they are not that many."""
     data = b"".join((b"\xdd", struct.pack(">I", count), part))
-    if len(data) <= PART_BYTES + SMALL_BYTES and not has_timestamp(data):
-        try:
-            entries = _ENTRIES.decode(data)
-        except _OTHERWISE:  # other times, text that is no UTF-8, or no entries at all
-            return _split(_objects(part, count))
-        times = [stamp for stamp, _ in entries]
-        return _times(times), [record for _, record in entries]
-    return _split(_objects(part, count))
+    if len(data) > PART_BYTES + SMALL_BYTES or has_timestamp(data):
+        return None
+    try:
+        entries = _ENTRIES.decode(data)
+    except _OTHERWISE:  # other times, text that is no UTF-8, or no entries at all
+        return None
+    return _times([stamp for stamp, _ in entries]), [record for _, record in entries]
 
 
 def _times(stamps: list[Any]) -> list[int]:
@@ -321,16 +334,33 @@ def _split(entries: list[Any]) -> tuple[list[int], list[Record]]:
     times, records = [], []
     for entry in entries:
         if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], dict):
-            raise ProtocolError(f"no forward protocol: {str(entry)[:80]!r} is no entry")
+            raise ProtocolError(f"no forward protocol: {_shown(entry)} is no entry")
         times.append(_time_ns(entry[0]))
         records.append(entry[1])
     return times, records
 
 
-def _chunk_id(option: Any) -> str | None:
-    chunk_id = option.get("chunk") if isinstance(option, dict) else None
-    if isinstance(chunk_id, bytes):
-        chunk_id = chunk_id.decode("utf-8", "surrogateescape")
+def _tag(tag: Any) -> str:
+    if not isinstance(tag, str | bytes):
+        raise ProtocolError(f"no forward protocol: {_shown(tag)} is no tag")
+    return str(_text(tag))
+
+
+def _option(option: Any) -> dict[Any, Any]:
+    """Return a frame's options, empty without any. Like the values of some of them, keys may be bytes."""
+    return {_text(name): value for name, value in option.items()} if isinstance(option, dict) else {}
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _shown(value: Any) -> str:
+    return reprlib.repr(value)[:80]  # what is nested a thousand times deep breaks str()
+
+
+def _chunk_id(option: dict[Any, Any]) -> str | None:
+    chunk_id = _text(option.get("chunk"))
     if not isinstance(chunk_id, str):
         return None
     if len(chunk_id) > CHUNK_ID_CHARS:
@@ -343,40 +373,17 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and not isinstance(value[0], list) and isinstance(value[1], dict)
 
 
-def _inflated(data: memoryview, room: int) -> bytes:
-    """Decompress one or more gzip members to at most `room` bytes."""
-    parts: list[bytes] = []
-    at = 0
-    while at < len(data):
-        inflater = zlib.decompressobj(wbits=31)
-        size = _UNPACKER_BYTES  # small at first: there may be a million members, and what is left over is copied
-        while not inflater.eof:
-            piece = data[at : at + size]
-            if not piece:
-                raise ProtocolError("a compressed chunk ends too early")
-            try:
-                parts.append(inflater.decompress(piece, room + 1))
-            except zlib.error as error:
-                raise ProtocolError(f"a compressed chunk cannot be read: {error}") from error
-            room -= len(parts[-1])
-            if room < 0:
-                raise ProtocolError("a compressed chunk is too large")
-            at += len(piece) - len(inflater.unused_data)
-            size = min(2 * size, PART_BYTES)
-    return b"".join(parts)
-
-
 def _time_ns(value: Any) -> int:
     """Read a time: whole or broken seconds, EventTime, or Fluent Bit's `[time, {metadata}]`."""
     if isinstance(value, list) and value:
         value = value[0]
     if isinstance(value, EventTime):
         return value.time_ns
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _SECONDS_MAX:
         return value * NS
-    if isinstance(value, float) and abs(value) < 2**63 / NS:
+    if isinstance(value, float) and abs(value) < _SECONDS_MAX:
         return round(value * NS)
-    raise ProtocolError(f"no forward protocol: {str(value)[:80]!r} is no time")
+    raise ProtocolError(f"no forward protocol: {_shown(value)} is no time")
 
 
 def _ext(code: int, data: bytes | memoryview) -> Any:

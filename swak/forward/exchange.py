@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import reprlib
 from collections import deque
 from errno import EPROTO
 from typing import TYPE_CHECKING, Any
@@ -58,4 +59,4 @@ class Exchange:
         elif isinstance(answer, list) and answer[:1] == ["HELO"]:
             raise OSError(EPROTO, "the receiver asks for a shared key; give shared_key=")
         else:
-            raise OSError(EPROTO, f"the receiver acked what was not sent: {str(answer)[:80]}")
+            raise OSError(EPROTO, f"the receiver acked what was not sent: {reprlib.repr(answer)[:80]}")

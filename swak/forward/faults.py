@@ -14,6 +14,10 @@ AGAIN_S = 10.0
 """How often the same kind is told."""
 
 
+class ProtocolError(ValueError):
+    """What came is not the forward protocol."""
+
+
 class Faults:
     """Counts connections that were closed for a reason, by the reason's kind: there are few kinds."""
 

@@ -136,5 +136,9 @@ def has_timestamp(data: bytes) -> bool:
 
 
 def ack(chunk_id: str) -> bytes:
-    """Return what tells a sender that its chunk is safe."""
-    return _ENCODER.encode({"ack": chunk_id})
+    """Return what tells a sender that its chunk is safe. The id is at most 64 KiB."""
+    try:
+        return _ENCODER.encode({"ack": chunk_id})
+    except UnicodeEncodeError:  # bytes that are no text go back as they came
+        octets = chunk_id.encode("utf-8", "surrogateescape")
+        return b"".join((b"\x81\xa3ack\xda", struct.pack(">H", len(octets)), octets))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import reprlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -84,7 +85,7 @@ class Caller:
         """Return the PING for a HELO."""
         option = helo[1] if isinstance(helo, list) and len(helo) == 2 and helo[0] == "HELO" else None
         if not isinstance(option, dict) or not _is_text(option.get("nonce")):
-            raise HandshakeError(f"the receiver does not ask for the shared key: {str(helo)[:80]}")
+            raise HandshakeError(f"the receiver does not ask for the shared key: {reprlib.repr(helo)[:80]}")
         self._nonce, auth = _octets(option["nonce"]), _octets(option.get("auth") or b"")
         self.keepalive = option.get("keepalive") is not False
         hostname, key, user, password = self._secrets
@@ -97,9 +98,10 @@ class Caller:
     def check(self, pong: Any) -> None:
         """HandshakeError unless the PONG lets us in and proves that the receiver knows the key, too."""
         if not (isinstance(pong, list) and len(pong) == 5 and pong[0] == "PONG" and _is_text(pong[3])):
-            raise HandshakeError(f"the receiver does not answer the shared key: {str(pong)[:80]}")
+            raise HandshakeError(f"the receiver does not answer the shared key: {reprlib.repr(pong)[:80]}")
         if pong[1] is not True:
-            raise HandshakeError(f"the receiver refuses the connection: {str(pong[2])[:200]}")
+            reason = str(pong[2])[:200] if _is_text(pong[2]) else reprlib.repr(pong[2])[:80]
+            raise HandshakeError(f"the receiver refuses the connection: {reason}")
         expected = _digest(self._salt, _octets(pong[3]), self._nonce, self._secrets.shared_key)
         if not _is_text(pong[4]) or not hmac.compare_digest(_octets(pong[4]), expected):
             raise HandshakeError("the receiver does not know the shared key")

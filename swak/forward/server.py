@@ -37,6 +37,8 @@ TURN_BYTES = 1024 * 1024
 """What one turn receives."""
 HELD_BYTES = 256 * 1024 * 1024
 """Unfinished chunks of all connections together; beyond it only the one that began first is read on."""
+LIGHT_BYTES = 16 * 1024
+"""What a connection may hold of an unfinished chunk and be read on all the same: who sends little never waits."""
 LOOK_S = 0.25
 """How often connections are looked at that may take too long."""
 GAP_S = 1.0
@@ -234,8 +236,9 @@ class Server:
 
     def _serve(self, connection: Connection) -> int:
         """Receive from a connection; return how many bytes that were."""
-        if self._held_bytes > self._settings.held_bytes_max and connection is not self._oldest():
+        if self._must_wait(connection):
             self._paused.add(connection)
+            connection.hold(self._now())
             self._watch(connection)
             return 0
         try:
@@ -318,9 +321,9 @@ class Server:
             self._listen_at = None
             self._selector.register(self._listener.sock, _READ, self._accept)
         if self._paused:
-            over = self._held_bytes > self._settings.held_bytes_max
-            for connection in [one for one in self._paused if not over or one is self._oldest()]:
+            for connection in [one for one in self._paused if not self._must_wait(one)]:
                 self._paused.remove(connection)
+                connection.go_on(self._now())
                 self._ready[connection] = None  # under TLS bytes may wait where no selector sees them
                 self._watch(connection)
         if now < self._look_at:
@@ -330,6 +333,10 @@ class Server:
             reason = "" if connection.ended else connection.late(self._now(), self._settings.timeout_s)
             if reason:
                 self._drop(connection, Closed(reason, f"more than {self._settings.timeout_s:g} s"))
+
+    def _must_wait(self, connection: Connection) -> bool:
+        over = self._held_bytes > self._settings.held_bytes_max
+        return over and connection.held_bytes >= LIGHT_BYTES and connection is not self._oldest()
 
     def _oldest(self) -> Connection | None:
         """Return the connection whose chunk began first."""

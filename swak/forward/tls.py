@@ -41,6 +41,9 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     context.load_cert_chain(tls.cert, tls.key or None, _no_password)
     if tls.ca:
         context.verify_mode = ssl.CERT_REQUIRED
+    # A ticket to resume the session is the only thing that a sender without acks is told. It never reads it, and the
+    # system of one that closes with something unread resets the connection: the last events would be lost on the way.
+    context.num_tickets = 0
     return context
 
 

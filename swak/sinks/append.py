@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak import log
-from swak.sinks.packed import whole_end
+from swak.sinks.whole import BLOCK_BYTES, read_at, whole_end
 
 if TYPE_CHECKING:
     from swak.sinks.guard import Guard
+    from swak.sinks.whole import Framing
 
 if sys.platform != "win32":
     import fcntl
 
 LOG = log.get("sinks")
 
-TORN_BYTES = 64 * 1024 * 1024
-"""The longest torn line that is looked for: no single write of ours is larger."""
-_BLOCK_BYTES = 64 * 1024
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _datasync = getattr(os, "fdatasync", os.fsync)
@@ -38,8 +36,8 @@ class Manner(NamedTuple):
     """Permissions of a file that it makes, whatever the umask says."""
     head: bytes = b""
     """What an empty file begins with."""
-    packed: bool = False
-    """Whether msgpack is written instead of lines."""
+    framing: Framing = "lines"
+    """How its events can be told apart."""
 
 
 LINES = Manner()
@@ -65,13 +63,15 @@ class AppendFile:
         self.manner = manner
         self.identity = (0, 0)
         self.size_bytes = 0
-        """Where our last write ended."""
+        """Where our last write ended. In a file of that identity and size, nothing is torn."""
         self.pending_bytes = 0
         """Written and not synced."""
         self.lost = ""
         """Why what was pending is not safe; told by the next `sync`."""
         self.sync_failed = False
         self.debt: Debt | None = None
+        self.like: os.stat_result | None = None
+        """The file that it follows after a rotation: a new one gets its owner, and its permissions."""
         self._fd = -1
         self._guard: Guard | None = None
         self._new = False
@@ -87,21 +87,27 @@ class AppendFile:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(EINVAL, "not a regular file any more", self.path)
         identity = (status.st_dev, status.st_ino)
+        known = identity == self.identity and status.st_size == self.size_bytes
         changed = identity != self.identity or status.st_size < self.size_bytes
         if self.pending_bytes and changed and not self.lost:
             self.lost = "the file was replaced before it was synced; what was in it is written again"
         self.identity = identity
         self._new = status.st_size == 0
-        if self._new and mode is not None and hasattr(os, "fchmod"):
-            os.fchmod(fd, mode)
+        if self._new:
+            self._dress(fd, status)
         self._share()
         self._pay()
         self._newline_first = False
-        if self._is_torn():
+        if not known and self._is_torn():
             if lock(fd, exclusive=True) and self._is_torn():
-                self._cut_torn_line(guard)
+                self._cut_torn(guard)
             self._share()
         self.size_bytes = os.fstat(fd).st_size
+
+    def remove_if_empty(self) -> None:
+        """Remove the open file if nothing is in it, and no other writer of ours has it."""
+        if self._fd >= 0 and not os.fstat(self._fd).st_size and self.leads_here() and lock(self._fd, exclusive=True):
+            Path(self.path).unlink()
 
     def close(self) -> None:
         """Sync what is pending and give the descriptor back. A sync that fails is told by the next `sync`."""
@@ -114,12 +120,17 @@ class AppendFile:
         self._guard.close(fd)
 
     def write(self, data: bytes) -> None:
-        """Append all of `data` or nothing. OSError leaves the file as it was, or remembers to cut it back first."""
+        """Append all of `data` or nothing. OSError leaves the file as it was, or remembers to cut it back first.
+
+        Nothing is added while something before it is known to be lost: that comes first again.
+        """
         self._follow_path()
+        self._check_lost()
         self._pay()
         self._append((b"\n" if self._newline_first else self._head()) + data)
         if os.fstat(self._fd).st_nlink == 0:  # deleted between the look and the write
             self._follow_path()
+            self._check_lost()
             self._append(self._head() + data)
         self._newline_first = False
         self.pending_bytes += len(data) if self.manner.durable else 0
@@ -150,6 +161,7 @@ class AppendFile:
         """Sync what is pending now. OSError: it is not safe, and the next `sync` says so, too."""
         if self.pending_bytes:
             self._sync_descriptor()
+        self._check_lost()
 
     def leads_here(self) -> bool:
         """Tell whether the path still leads to the open file."""
@@ -178,6 +190,10 @@ class AppendFile:
         self.pending_bytes, self.debt = old.pending_bytes, old.debt
         return True
 
+    def _check_lost(self) -> None:
+        if self.lost:
+            raise OSError(ESTALE, self.lost, self.path)
+
     def _head(self) -> bytes:
         return b"" if self.size_bytes else self.manner.head
 
@@ -204,7 +220,7 @@ class AppendFile:
             try:
                 os.ftruncate(self._fd, debt.keep_bytes)
             except PermissionError:  # append-only: the next write starts on a line of its own
-                if self.manner.packed:
+                if self.manner.framing == "msgpack":
                     raise
                 self._newline_first = True
         else:
@@ -254,21 +270,32 @@ class AppendFile:
 
     def _is_torn(self) -> bool:
         size_bytes = os.fstat(self._fd).st_size
-        if self.manner.packed:
-            return whole_end(self._fd, size_bytes) != size_bytes
-        return size_bytes > 0 and _read_at(self._fd, 1, size_bytes - 1) != b"\n"
+        if self.manner.framing == "lines":
+            return size_bytes > 0 and read_at(self._fd, 1, size_bytes - 1) != b"\n"
+        return whole_end(self._fd, size_bytes, self.manner.framing) != size_bytes
 
-    def _cut_torn_line(self, guard: Guard) -> None:
-        """Move the bytes after the last line feed to `<path>.torn`: a process was killed while it wrote them."""
+    def _dress(self, fd: int, status: os.stat_result) -> None:
+        """Give a new file the permissions asked for, or else permissions and owner of the one that it follows."""
+        mode, like = self.manner.mode, self.like
+        if not hasattr(os, "fchmod"):
+            return
+        if like is not None and (like.st_uid, like.st_gid) != (status.st_uid, status.st_gid):
+            with suppress(PermissionError):  # not root: it stays ours
+                os.fchown(fd, like.st_uid, like.st_gid)
+        if mode is not None or like is not None:
+            os.fchmod(fd, mode if mode is not None else stat.S_IMODE(like.st_mode if like else 0))
+
+    def _cut_torn(self, guard: Guard) -> None:
+        """Move what is behind the last whole event to `<path>.torn`: a process was killed while it wrote that."""
         size_bytes = os.fstat(self._fd).st_size
-        keep_bytes = whole_end(self._fd, size_bytes) if self.manner.packed else self._last_line_end(size_bytes)
+        keep_bytes = whole_end(self._fd, size_bytes, self.manner.framing)
         moved = keep_bytes is not None
         if keep_bytes is not None:
             self._copy_torn(guard, keep_bytes, size_bytes)
             try:
                 os.ftruncate(self._fd, keep_bytes)
             except OSError as error:
-                if error.errno != EPERM or self.manner.packed:  # EPERM: an append-only file
+                if error.errno != EPERM or self.manner.framing == "msgpack":  # EPERM: an append-only file
                     raise
                 moved = False
         self._newline_first = not moved
@@ -280,35 +307,17 @@ class AppendFile:
             where=where,
         )
 
-    def _last_line_end(self, size_bytes: int) -> int | None:
-        """Return the offset after the last line feed, 0 without one, None when it is too far away."""
-        end = size_bytes
-        while end > 0:
-            if size_bytes - end > TORN_BYTES:
-                return None
-            start = max(0, end - _BLOCK_BYTES)
-            found = _read_at(self._fd, end - start, start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
-            end = start
-        return 0
-
     def _copy_torn(self, guard: Guard, start: int, stop: int) -> None:
-        fd = guard.take(os.open(f"{self.path}.torn", _FLAGS, 0o666 if self.manner.mode is None else self.manner.mode))
+        mode = stat.S_IMODE(os.fstat(self._fd).st_mode)  # it is as secret as the file itself
+        fd = guard.take(os.open(f"{self.path}.torn", _FLAGS, mode))
         try:
-            while start < stop and (block := _read_at(self._fd, min(_BLOCK_BYTES, stop - start), start)):
+            while start < stop and (block := read_at(self._fd, min(BLOCK_BYTES, stop - start), start)):
                 start += os.write(fd, block)
             guard.check()
             os.write(fd, b"\n")
             os.fsync(fd)
         finally:
             guard.close(fd)
-
-
-def _read_at(fd: int, size_bytes: int, offset: int) -> bytes:
-    """Read like pread, which Windows lacks. Writes go to the end wherever this leaves the file's position."""
-    os.lseek(fd, offset, os.SEEK_SET)
-    return os.read(fd, size_bytes)
 
 
 def lock(fd: int, *, exclusive: bool) -> bool:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 import zlib
 from contextlib import suppress
 from errno import EAGAIN
@@ -26,7 +27,9 @@ LOG = log.get("sinks")
 Kind = Literal["gzip", "zstd"]
 ENDINGS: dict[Kind, str] = {"gzip": ".gz", "zstd": ".zst"}
 RETRY_S = 1.0
-"""How often a file is looked at again that somebody still writes, or that failed."""
+"""How often a file is looked at again that somebody still writes."""
+FAILED_RETRY_S = 30.0
+"""How often one is tried again that could not be compressed, e.g. because the disk is full."""
 _BLOCK_BYTES = 256 * 1024
 
 
@@ -55,6 +58,7 @@ class Packer:
         self._jobs: SimpleQueue[tuple[str, str]] = SimpleQueue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._failed: set[str] = set()
 
     def add(self, path: str, wanted: str) -> None:
         """Compress `path` into `wanted` and the kind's ending, or, where that exists, into a name with a number."""
@@ -74,31 +78,37 @@ class Packer:
         self._thread = None
 
     def _run(self) -> None:
-        waiting: list[tuple[str, str]] = []
+        waiting: dict[tuple[str, str], float] = {}
         ending = False
         while not self._stop.is_set() and not (ending and not waiting):
             with suppress(Empty):
                 job = self._jobs.get(timeout=RETRY_S if waiting else None)
                 ending = ending or not job[0]
-                waiting += [job] if job[0] else []
-            waiting = [job for job in waiting if not self._done(*job)]
+                waiting |= {job: 0.0} if job[0] else {}
+            tried = {job: self._again_s(*job, 0.0 if ending else due_s) for job, due_s in waiting.items()}
+            waiting = {job: due_s for job, due_s in tried.items() if due_s is not None}
             if ending and waiting:
-                LOG.warning("a file is still written or cannot be compressed; it stays as it is", path=waiting[0][0])
+                path = next(iter(waiting))[0]
+                LOG.warning("a file is still written or cannot be compressed; it stays as it is", path=path)
                 break
 
-    def _done(self, path: str, wanted: str) -> bool:
+    def _again_s(self, path: str, wanted: str, due_s: float) -> float | None:
+        """Compress one file if its time has come. Returns when to try again, or None when nothing is left to do."""
+        if time.monotonic() < due_s:
+            return due_s
         try:
             compress(path, wanted, self._kind, self._stop.is_set)
         except BlockingIOError:
-            return False
-        except FileNotFoundError:
-            return True  # somebody moved it away: it is theirs now
-        except Stopped:
-            return True
+            return 0.0
+        except (FileNotFoundError, Stopped):
+            return None  # somebody moved it away: it is theirs now
         except OSError as error:
-            LOG.warning("a file cannot be compressed; it is tried again", path=path, error=str(error))
-            return False
-        return True
+            if path not in self._failed:
+                LOG.warning("a file cannot be compressed; it is tried again", path=path, error=str(error))
+            self._failed.add(path)
+            return time.monotonic() + FAILED_RETRY_S
+        self._failed.discard(path)
+        return None
 
 
 def compress(path: str, wanted: str, kind: Kind, stopped: Callable[[], bool] = lambda: False) -> str:
@@ -106,7 +116,8 @@ def compress(path: str, wanted: str, kind: Kind, stopped: Callable[[], bool] = l
 
     BlockingIOError while somebody has the file open for writing; Stopped when told so in between. Until the
     compressed file is whole and on disk under its name, the plain one stays. One whose twin is already there (a crash
-    came between the two steps) is compared with it, and only removed.
+    came between the two steps) is compared with it, and only removed. A twin was written at the same time: another
+    file may well hold the same lines.
     """
     with Path(path).open("r+b") as source:
         if not lock(source.fileno(), exclusive=True):
@@ -127,12 +138,15 @@ def compress(path: str, wanted: str, kind: Kind, stopped: Callable[[], bool] = l
 
 
 def _write(source: BinaryIO, temporary: str, kind: Kind, stopped: Callable[[], bool]) -> None:
-    """Write all of `source` compressed, with its permissions and times, and sync it."""
+    """Write all of `source` compressed, with its owner, permissions and times, and sync it."""
     status = os.fstat(source.fileno())
     source.seek(0)
     Path(temporary).unlink(missing_ok=True)  # what a crash left: whoever holds the lock on the source is alone here
     try:
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as made:
+            if hasattr(os, "fchown"):
+                with suppress(PermissionError):  # not root: it stays ours
+                    os.fchown(made.fileno(), status.st_uid, status.st_gid)
             _pour(source, made, _packer(kind), stopped)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -169,6 +183,8 @@ def _holds(target: str, kind: Kind, source: BinaryIO) -> bool:
 
     source.seek(0)
     try:
+        if Path(target).stat().st_mtime_ns != os.fstat(source.fileno()).st_mtime_ns:
+            return False
         with gzip.open(target, "rb") if kind == "gzip" else _zstd().open(target, "rb") as packed:
             while True:
                 block = packed.read(_BLOCK_BYTES)

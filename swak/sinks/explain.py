@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, ENXIO, EROFS
+from errno import EACCES, EDQUOT, EISDIR, ENAMETOOLONG, ENOSPC, ENOTDIR, ENXIO, EROFS
 
 _MEND = {
     EISDIR: "it is a folder; name a file in it",
@@ -11,6 +11,7 @@ _MEND = {
     EROFS: "the file system is read-only",
     ENXIO: "nobody reads this FIFO yet",
     ENOSPC: "the disk is full; nothing of the batch was kept, it is tried again",
+    EDQUOT: "this user's share of the disk is full; nothing of the batch was kept, it is tried again",
     ENAMETOOLONG: "the path is too long; shorten its folders",
 }
 

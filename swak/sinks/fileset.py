@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from errno import ESTALE
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import log
+from swak.errors import Refused
 from swak.event import Batch, Block
 from swak.formats.plain import readable
+from swak.sinks.admission import Admission
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.compress import Packer
-from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside
+from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, prune
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from swak.clock import Clock
+    from swak.event import Event
     from swak.formats.registry import Format
     from swak.sinks.guard import Guard
     from swak.sinks.pathname import PathTemplate
@@ -27,8 +30,23 @@ LOG = log.get("sinks")
 PACK_S = 5.0
 """How long closing waits for files that are just being compressed."""
 RETRY_NS = 60 * 1_000_000_000
-"""How long a file that cannot be renamed is written on before that is tried again."""
+"""How long a file that cannot be renamed is left alone before that is tried again."""
+KNOWN_MAX = 10_000
+"""Closed files that are remembered."""
 NO_RULES = Rules()
+
+
+class Bounds(NamedTuple):
+    """How much of one output may vary at a time."""
+
+    open_max: int = 64
+    close_after_s: float = 300.0
+    """How long a file of a varying path may be quiet before it is closed."""
+    paths_max: int = 10_000
+    """How many paths tags and fields may make within an hour."""
+
+
+NO_BOUNDS = Bounds()
 
 
 class _Open:
@@ -55,16 +73,18 @@ class FileSet:
         clock: Clock,
         manner: Manner,
         rules: Rules = NO_RULES,
-        *,
-        open_max: int = 64,
-        close_after_s: float = 300.0,
+        bounds: Bounds = NO_BOUNDS,
     ) -> None:
         self._template = template
         self._clock = clock
         self._manner = manner
         self._rules = rules
-        self._open_max = open_max
-        self._close_after_s = close_after_s
+        self._bounds = bounds
+        self._admission = Admission(template, rules.suffix, bounds.paths_max, clock)
+        self._closed: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
+        """Identity and size of files that we closed whole: those of them that did not change need no look."""
+        self._unfinished: dict[str, tuple[str, int]] = {}
+        """Files that could not get their lasting name yet, that name, and when to try again."""
         self._files: OrderedDict[str, _Open] = OrderedDict()
         self._written: dict[str, bytes] = {}
         """What was written by a write that failed at another file."""
@@ -91,8 +111,38 @@ class FileSet:
             self._finish_leftovers()
 
     def write(self, batch: Batch, form: Format) -> None:
-        """Append a batch. TypeError comes before anything is written; OSError names the file."""
-        parts = [(path, form.encode(part)) for path, part in self._parts(batch)]
+        """Append a batch. TypeError comes before anything is written; OSError names the file.
+
+        Refused: events whose own path can never be written; all others are safe then.
+        """
+        refused: list[Event] = []
+        why, parts = "", []
+        for path, part in self._parts(batch):
+            reason = "" if path in self._files else self._admission.hopeless(path)
+            if reason:
+                refused += part.events()
+                why = why or reason
+            else:
+                parts.append((path, form.encode(part)))
+        self._write_parts(parts)
+        if not self._manner.durable:
+            self._close_quiet()
+        if refused:
+            self._flush()
+            raise Refused(refused, why)
+
+    def _flush(self) -> None:
+        """Make everything safe now. OSError: something is not, and the next `sync` says so, too."""
+        for file in self._files.values():
+            file.sink.flush()
+        self._check_lost()
+
+    def _check_lost(self) -> None:
+        """Add nothing as long as something that a closed file held is to be written again: that comes first."""
+        if self._lost:
+            raise OSError(ESTALE, self._lost)
+
+    def _write_parts(self, parts: list[tuple[str, bytes]]) -> None:
         done: dict[str, bytes] = {}
         try:
             for path, data in parts:
@@ -118,6 +168,14 @@ class FileSet:
             raise failure
         self._close_quiet()
 
+    def due_at(self) -> float | None:
+        """Return when `sync` has something to do though nothing is pending: a file to be closed or finished."""
+        ahead_s = self._clock.monotonic() - self._clock.time_ns() / 1e9
+        times = [again_ns / 1e9 + ahead_s for _, again_ns in self._unfinished.values()]
+        if not self._template.fixed and self._files:
+            times.append(next(iter(self._files.values())).used_s + self._bounds.close_after_s)
+        return min(times, default=None)
+
     def inherit(self, old: FileSet) -> bool:
         """Take over what `old` left pending. False: some of it is not safe with us and must be written again."""
         if old._lost:
@@ -134,7 +192,7 @@ class FileSet:
     def close(self, *, finish: bool) -> None:
         """Close every file. `finish`: the run ends well, so they are finished. Without, they stay known."""
         for path, file in list(self._files.items()):
-            file.sink.close()
+            self._close_file(file)
             if finish and self._rules.finishes and not file.sink.lost:
                 self._finish_path(file.sink.path, file.path)
                 del self._files[path]
@@ -164,23 +222,26 @@ class FileSet:
         file = self._file(path)
         now_ns = self._clock.time_ns()
         if now_ns >= file.rotate_after_ns and self._rules.due(file.sink.size_bytes, len(data), file.began_ns, now_ns):
-            self._rotate(file, now_ns)
-            file = self._file(path)
+            file = self._file(path, like=self._rotate(file, now_ns))
+        self._check_lost()
         try:
             file.sink.write(data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, file.sink.path) from error
         file.used_s = self._clock.monotonic()
 
-    def _file(self, path: str) -> _Open:
+    def _file(self, path: str, like: os.stat_result | None = None) -> _Open:
         """Return the open file of that path; another one is closed if there would be too many."""
         assert self._guard is not None
         file = self._files.get(path)
         if file is None:
-            while len(self._files) >= self._open_max:
+            while len(self._files) >= self._bounds.open_max:
                 self._put_away(next(iter(self._files.values())))
             name = path + self._rules.suffix
             file = _Open(path, AppendFile(name, self._manner), modified_ns(name))
+            file.sink.like = like
+            file.sink.identity, file.sink.size_bytes = self._closed.pop(path, ((0, 0), 0))
+            self._unfinished.pop(name, None)  # it is finished when it is closed again
         if not file.sink.is_open:
             file.sink.open(self._guard)
             file.began_ns = file.began_ns if file.sink.size_bytes else self._clock.time_ns()
@@ -191,31 +252,59 @@ class FileSet:
 
     def _put_away(self, file: _Open) -> None:
         """Close a file for now, synced; what cannot be synced is told by the next `sync`."""
-        file.sink.close()
+        self._close_file(file)
         del self._files[file.path]
         self._lost = self._lost or file.sink.lost
+        if not file.sink.lost and file.sink.debt is None and not self._rules.finishes:
+            self._closed[file.path] = (file.sink.identity, file.sink.size_bytes)
+            if len(self._closed) > KNOWN_MAX:
+                self._closed.popitem(last=False)
         if self._rules.finishes and not file.sink.lost:
             self._finish_path(file.sink.path, file.path)
 
+    def _close_file(self, file: _Open) -> None:
+        if self._rules.suffix:
+            file.sink.remove_if_empty()
+        file.sink.close()
+
     def _close_quiet(self) -> None:
         """Close files of the past, whose day is over or whose tag fell silent. A fixed path is never quiet."""
-        before_s = self._clock.monotonic() - self._close_after_s
+        now_ns = self._clock.time_ns()
+        for written, (path, again_ns) in list(self._unfinished.items()):
+            if now_ns >= again_ns:
+                del self._unfinished[written]
+                self._finish_path(written, path)
+        before_s = self._clock.monotonic() - self._bounds.close_after_s
         while not self._template.fixed and self._files and next(iter(self._files.values())).used_s <= before_s:
             self._put_away(next(iter(self._files.values())))
 
-    def _rotate(self, file: _Open, now_ns: int) -> None:
+    def _rotate(self, file: _Open, now_ns: int) -> os.stat_result | None:
+        """Move a file aside and close it; return what it was like, or None when that failed and it is written on."""
         file.sink.flush()
+        like = None
         try:
             if file.sink.leads_here():
+                like = os.stat(file.sink.path)  # noqa: PTH116 - both are text
                 moved = move_aside(file.sink.path, file.path, now_ns, self._rules.zone, stamp=True)
                 LOG.info("the file was rotated", path=file.path, to=moved)
                 self._pack(moved, moved)
         except OSError as error:
             LOG.warning("the file cannot be rotated; it is written on", path=file.path, error=str(error))
             file.rotate_after_ns = now_ns + RETRY_NS
-            return
+            return None
         file.sink.close()
         del self._files[file.path]
+        self._prune(file.path)
+        return like
+
+    def _prune(self, path: str) -> None:
+        if self._rules.keep is None:
+            return
+        try:
+            for removed in prune(path, self._rules.keep):
+                LOG.info("an old file was removed", path=removed, keep=self._rules.keep)
+        except OSError as error:
+            LOG.warning("an old file cannot be removed; it stays", path=error.filename or path, error=str(error))
 
     def _finish_path(self, written: str, path: str) -> None:
         """Give a closed file its lasting name, then have it compressed."""
@@ -231,7 +320,8 @@ class FileSet:
         except FileNotFoundError:
             LOG.info("the file was moved away before it was finished", path=written)
         except OSError as error:
-            LOG.warning("the file cannot be finished; it stays as it is", path=written, error=str(error))
+            LOG.warning("the file cannot be finished; it is tried again", path=written, error=str(error))
+            self._unfinished[written] = (path, self._clock.time_ns() + RETRY_NS)
 
     def _pack(self, path: str, wanted: str) -> None:
         if self._packer is not None:
@@ -241,13 +331,15 @@ class FileSet:
         """Finish what a process that was killed left, unless another one writes it. Torn lines are cut first."""
         assert self._guard is not None
         busy = {file.sink.path for file in self._files.values()}
-        for path in self._rules.leftovers(self._template.pattern()):
+        for path in self._rules.leftovers(self._template.pattern(), self._template.exact()):
             sink = AppendFile(path, self._manner)
             try:
                 if path in busy:
                     continue
                 sink.open(self._guard)
                 alone = sink.alone()
+                if self._rules.suffix and path.endswith(self._rules.suffix):
+                    sink.remove_if_empty()
                 sink.close()
             except OSError as error:
                 LOG.warning("an unfinished file cannot be opened; it stays as it is", path=path, error=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -22,7 +23,12 @@ HEAD_BYTES, TAIL_BYTES = 130, 30
 SUBSTITUTE = "_"
 """Stands for a character that no name may have, and for a value that is none."""
 
-_UNSAFE = re.compile(r'[/\\:*?"<>|]' if sys.platform == "win32" else r"[/\\]")
+_WINDOWS = sys.platform == "win32"
+_UNSAFE = re.compile(r'[/\\:*?"<>|]' if _WINDOWS else r"[/\\]")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])[ .]*(?:\..*)?", re.IGNORECASE)
+"""Names that lead to a device on Windows, in every folder and with every ending."""
+_DIGITS = frozenset("YmdHMSjfyGVCsUWwu")
+"""Directives of strftime that give digits only."""
 
 
 class PathTemplate:
@@ -44,6 +50,9 @@ class PathTemplate:
         self.by_time = "time" in names or any(not isinstance(one, str) for one in self._literals)
         self.by_tag = "tag" in names
         self.by_field = bool(names - {"time", "tag"})
+        literal = self.parts[0].literal.partition("%")[0] if self.parts else ""
+        self.folder = os.path.dirname(literal)  # noqa: PTH120 - a Path would make "." of ""
+        """The folder below which all its paths are, as far as it is the same for all."""
 
     @property
     def fixed(self) -> bool:
@@ -60,8 +69,10 @@ class PathTemplate:
             elif name is not None:
                 made.append(self._safe(tag if name == "tag" else text_of(look_up(record, name))))
         text = "".join(made)
-        if len(text) * 4 <= NAME_BYTES_MAX or self.fixed:
+        if self.fixed or (len(text) * 4 <= NAME_BYTES_MAX and not _WINDOWS):
             return text
+        if _WINDOWS:
+            return "/".join([_short(_no_device(name)) for name in text.split("/")])
         return "/".join([_short(name) for name in text.split("/")])
 
     def pattern(self) -> str:
@@ -72,6 +83,16 @@ class PathTemplate:
             made.append("" if name is None else "*")
         return re.sub(r"\*{2,}", "*", "".join(made))
 
+    def exact(self) -> re.Pattern[str] | None:
+        """Return what all its paths look like, or None where more than the time varies."""
+        if self.by_tag or self.by_field or not self.by_time:
+            return None
+        made = []
+        for literal, name, spec in self.parts:
+            made.append(_by_time(literal))
+            made.append("" if name is None else _by_time(spec or "%Y%m%d"))
+        return re.compile("".join(made))
+
     def _safe(self, value: str) -> str:
         made = value if value.isprintable() else "".join([one if one.isprintable() else SUBSTITUTE for one in value])
         made = _UNSAFE.sub(SUBSTITUTE, made)
@@ -80,6 +101,22 @@ class PathTemplate:
         if made != value and self._told is not None:
             self._told(value, made)
         return made
+
+
+def _by_time(pattern: str) -> str:
+    """Return the regular expression of what strftime makes of a pattern."""
+    made = []
+    for literal, directive in re.findall(r"([^%]+)|%[-_0^#]?([A-Za-z%])", pattern):
+        text = r"[0-9]+" if directive in _DIGITS else "[^/]+"
+        made.append(re.escape(literal) if literal else "%" if directive == "%" else text)
+    return "".join(made)
+
+
+def _no_device(name: str) -> str:
+    """Return a name that Windows takes for one of a file: no device, and without dots and blanks at its end."""
+    kept = name if name in {".", ".."} else name.rstrip(" .")
+    name = kept + SUBSTITUTE * (len(name) - len(kept))
+    return SUBSTITUTE + name if _DEVICE.fullmatch(name) else name
 
 
 def _short(name: str) -> str:

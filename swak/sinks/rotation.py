@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STAMPED = re.compile(r"\.\d{8}-\d{6}\.\d{6}(?:\.\d+)?\Z")
 """What rotation puts behind a name: when it was done."""
+_ROTATED = re.compile(r"(\.\d{8}-\d{6}\.\d{6}(?:\.\d+)*)(?:\.gz|\.zst)?")
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 
 
@@ -35,6 +36,8 @@ class Rules(NamedTuple):
     """What the name ends with as long as the file is written."""
     compress: Kind | None = None
     zone: tzinfo | None = None
+    keep: int | None = None
+    """How many rotated files of one path stay."""
 
     @property
     def finishes(self) -> bool:
@@ -55,14 +58,19 @@ class Rules(NamedTuple):
         offset = wall_time(time_ns, self.zone).utcoffset() or timedelta()
         return int((time_ns / NS + offset.total_seconds()) // self.every_s)
 
-    def leftovers(self, pattern: str) -> list[str]:
-        """Return files that a process which was killed left unfinished: with the suffix, or rotated and plain."""
-        found = glob.glob(f"{pattern}*")  # noqa: PTH207 - a pattern from the root
-        return [path for path in found if self._unfinished(path) and Path(path).is_file()]
+    def leftovers(self, pattern: str, exact: re.Pattern[str] | None = None) -> list[str]:
+        """Return files that a process which was killed left unfinished: with the suffix, or rotated and plain.
 
-    def _unfinished(self, path: str) -> bool:
-        by_name = bool(self.suffix) and path.endswith(self.suffix)
-        return by_name or (self.compress is not None and STAMPED.search(path) is not None)
+        `exact` is what names without a suffix look like, where only the time varies: those are finished as well.
+        """
+        found = glob.glob(f"{pattern}*")  # noqa: PTH207 - a pattern from the root
+        return [path for path in found if self._unfinished(path, exact) and Path(path).is_file()]
+
+    def _unfinished(self, path: str, exact: re.Pattern[str] | None) -> bool:
+        if self.suffix and path.endswith(self.suffix):
+            return True
+        plain = not self.suffix and exact is not None and exact.fullmatch(path) is not None
+        return self.compress is not None and (plain or STAMPED.search(path) is not None)
 
 
 def move_aside(path: str, wanted: str, now_ns: int, zone: tzinfo | None, *, stamp: bool) -> str:
@@ -77,6 +85,27 @@ def move_aside(path: str, wanted: str, now_ns: int, zone: tzinfo | None, *, stam
             sync_folder(Path(target).parent)
             return target
     raise AssertionError("there are always more numbers")
+
+
+def prune(path: str, keep: int) -> list[str]:
+    """Remove the oldest files that were rotated from `path`, compressed or not, until `keep` stay; return them.
+
+    The oldest are those that were written to last the longest ago: stamps in a local zone come twice when clocks go
+    back.
+    """
+    rotated: dict[str, list[Path]] = {}
+    for one in Path(path).parent.glob(f"{glob.escape(Path(path).name)}.*"):
+        match = _ROTATED.fullmatch(one.name.removeprefix(Path(path).name))
+        if match is not None:
+            rotated.setdefault(match[1], []).append(one)
+    by_age = sorted(rotated, key=lambda stamp: (max(modified_ns(str(one)) for one in rotated[stamp]), stamp))
+    removed = []
+    for stamp in by_age[: max(0, len(by_age) - keep)]:
+        unfinished = [Path(f"{path}{stamp}{ending}.tmp") for ending in (".gz", ".zst")]
+        for one in rotated[stamp] + unfinished:
+            one.unlink(missing_ok=True)
+        removed += [str(one) for one in rotated[stamp]]
+    return removed
 
 
 def renamed(path: str, target: str) -> bool:

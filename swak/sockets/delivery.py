@@ -49,6 +49,19 @@ class Delivery:
         start, stop = self._parts.pop()
         self.refused.update(dict.fromkeys(range(start, stop), reason))
 
+    def sort_out(self, refused: dict[int, str], again: list[int]) -> None:
+        """Note that the part was taken but for some events, by their places in it; those in `again` come next."""
+        start, _ = self._parts.pop()
+        self.accepted = True
+        self.refused.update({start + place: reason for place, reason in refused.items()})
+        runs: list[tuple[int, int]] = []
+        for at in [start + place for place in again]:
+            if runs and runs[-1][1] == at:
+                runs[-1] = (runs[-1][0], at + 1)
+            else:
+                runs.append((at, at + 1))
+        self._parts += reversed(runs)
+
     @property
     def hopeless(self) -> bool:
         """Whether so many were refused, and none taken, that there is no use in trying each."""

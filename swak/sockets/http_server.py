@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import zlib
 from math import inf
 from typing import TYPE_CHECKING
 
-from swak.sockets.http_parser import HttpError, RequestParser
+from swak.sockets.http_content import HttpError
+from swak.sockets.http_exchange import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from swak.sockets.server import Connection, Server
 
@@ -20,6 +20,7 @@ IDLE_S = 75.0
 """How long a connection may wait for its next request; most clients give up after 60 s."""
 RETRY_AFTER_S = 1
 """When to come again, where nothing better is known."""
+STOPS = "swak stops; send it again to its successor"
 _REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -43,12 +44,12 @@ class Request:
 
     __slots__ = ("answered", "body", "connection", "due_at", "events", "headers", "method", "path")
 
-    def __init__(self, connection: Connection, parser: RequestParser, due_at: float) -> None:
+    def __init__(self, connection: Connection, exchange: Exchange, due_at: float) -> None:
         self.connection = connection
-        self.method = parser.method
-        self.path = parser.target.partition("?")[0]
-        self.headers = parser.headers
-        self.body = bytes(parser.body)
+        self.method = exchange.method
+        self.path = exchange.target.partition("?")[0]
+        self.headers = exchange.headers
+        self.body = bytes(exchange.body)
         self.due_at = due_at
         """When it must be answered, in monotonic seconds."""
         self.answered = False
@@ -56,17 +57,19 @@ class Request:
 
 
 class HttpServer:
-    """Reads requests and sends answers. A connection has one request at a time; nothing is read while it waits.
+    """Reads requests and sends answers. A connection has one request at a time; nothing is read while it waits, nor
+    before its sender has taken the answer.
 
     `admit` is asked when the head of a request is there, with its body still to come; it raises HttpError to refuse it.
     The bodies that are on their way, and those that wait for an answer, are at most `memory_bytes` together: beyond
-    that senders are told 429. A head has `timeout_s` to come, a body as long and RATE_BYTES a second.
+    that senders are told 429. A head has `timeout_s` to come, a body as long and RATE_BYTES a second, and an answer
+    as long to be taken.
     """
 
     def __init__(
         self,
         server: Server,
-        admit: Callable[[RequestParser], None],
+        admit: Callable[[Exchange], None],
         *,
         body_bytes_max: int,
         memory_bytes: int,
@@ -83,51 +86,68 @@ class HttpServer:
         self._answer_s = answer_s
         self._held: dict[Connection, int] = {}
         self._began: dict[Connection, float] = {}
+        self._answered: dict[Connection, None] = {}
+        """Those whose answer is on its way: they may not say more before they have taken it."""
         self.held_bytes = 0
         """Bytes of bodies that are on their way or wait."""
         self.refused: dict[int, int] = {}
         """Requests by the status of an answer other than 200."""
-        self.stopping = False
+        self._stopping = False
 
     def poll(self, wait_s: float) -> list[Request]:
         """Return the requests that are whole now. Waits at most `wait_s` for something to happen."""
-        requests = []
-        for connection, data in self._server.poll(wait_s):
-            request = self._take(connection, data)
-            if request is not None:
-                requests.append(request)
-        return requests
+        came = self._server.poll(0.0 if self._taken() else wait_s)
+        found = [self._take(connection, data) for connection, data in came]
+        found += [self._go_on(connection) for connection in self._taken()]
+        return [request for request in found if request is not None]
 
-    def answer(self, request: Request, status: int, text: str = "", **fields: object) -> list[Request]:
-        """Answer a request, once; `text` is for people. Return the next one, if it has come already."""
+    def answer(self, request: Request, status: int, text: str = "", **fields: object) -> None:
+        """Answer a request, once; `text` is for people. What follows it on its connection comes out of `poll`."""
         if request.answered:
-            return []
+            return
         request.answered = True
         connection = request.connection
         self._release(connection)
         if not connection.open:
-            return []
-        parser: RequestParser = connection.state
-        self._send(connection, status, text, close=not parser.keeps_alive or self.stopping, **fields)
-        if not connection.open or connection.closing:
-            return []
-        self._server.pause(connection, paused=False)
+            return
+        self._send(connection, status, text, close=self._stopping, **fields)
+        if connection.open and not connection.closing:
+            self._answered[connection] = None
+            connection.deadline = self._monotonic() + self._timeout_s
+
+    def stop(self, requests: Iterable[Request]) -> None:
+        """Take no more requests, and send these to somebody else."""
+        self._stopping = True
+        for request in requests:
+            self.answer(request, 503, STOPS)
+
+    def _taken(self) -> list[Connection]:
+        """Return the connections whose answer has gone out, or never will."""
+        return [one for one in self._answered if not one.out or not one.open]
+
+    def _go_on(self, connection: Connection) -> Request | None:
+        """Read the next request of a connection that has taken its answer; it may have come already."""
+        del self._answered[connection]
+        if not connection.open:
+            return None
         connection.deadline = self._monotonic() + IDLE_S
-        self._began.pop(connection, None)
+        exchange: Exchange = connection.state
         try:
-            parser.next()
+            exchange.next()
         except HttpError as error:
             self._refuse(connection, error)
-            return []
-        following = self._next(connection) if parser.begun else None
-        return [] if following is None else [following]
+            return None
+        request = self._next(connection) if exchange.begun else None
+        if request is None and connection.open:
+            self._server.pause(connection, paused=False)
+        return request
 
     def _take(self, connection: Connection, data: bytes | None) -> Request | None:
-        parser: RequestParser | None = connection.state
-        if parser is None:
-            parser = connection.state = RequestParser(self._body_max)
+        exchange: Exchange | None = connection.state
+        if exchange is None:
+            exchange = connection.state = Exchange(self._body_max)
         if data is None:
-            if parser.begun:
+            if exchange.begun and connection not in self._answered:
                 self._refuse(connection, HttpError(408, "the request came too slowly"))
             else:
                 self._close(connection)
@@ -136,44 +156,52 @@ class HttpServer:
             self._close(connection)
             return None
         try:
-            parser.feed(data)
+            exchange.feed(data)
         except HttpError as error:
             self._refuse(connection, error)
             return None
-        return self._next(connection)
+        return self._next(connection) if exchange.begun else None
 
     def _next(self, connection: Connection) -> Request | None:
         """Look at what has come of a request: refuse it, wait for more, or hand it out."""
-        parser: RequestParser = connection.state
+        exchange: Exchange = connection.state
         now = self._monotonic()
         began = self._began.setdefault(connection, now)
-        connection.deadline = began + self._timeout_s + len(parser.body) / RATE_BYTES
-        if not parser.has_head:
+        connection.deadline = began + self._timeout_s + len(exchange.body) / RATE_BYTES
+        if not exchange.has_head:
             return None
         try:
-            if connection not in self._held:
-                self._admit(parser)
-                if parser.headers.get("expect", "").lower() == "100-continue" and not parser.complete:
-                    self._hold(connection, parser)
-                    self._server.send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._hold(connection, parser)
+            self._hold(connection, exchange)
         except HttpError as error:
             self._refuse(connection, error)
             return None
-        if not parser.complete or not connection.open:
+        if not exchange.complete:
+            if go_on := exchange.go_on():
+                self._server.send(connection, go_on)
             return None
+        del self._began[connection]
         connection.deadline = inf
         self._server.pause(connection, paused=True)
-        return Request(connection, parser, now + self._answer_s)
+        request = Request(connection, exchange, now + self._answer_s)
+        exchange.body.clear()
+        return request
 
-    def _hold(self, connection: Connection, parser: RequestParser) -> None:
-        """Count a body's bytes: all that were announced, or what has come."""
-        wanted = max(parser.length or 0, len(parser.body))
-        more = wanted - self._held.get(connection, 0)
-        if more > 0 and self.held_bytes and self.held_bytes + more > self._memory_bytes:
+    def _hold(self, connection: Connection, exchange: Exchange) -> None:
+        """Let a request in, and count what has come of its body.
+
+        What is announced must have room, but takes none: who announces much and sends nothing keeps nobody out.
+        """
+        if self._stopping:
+            raise HttpError(503, STOPS)
+        wanted = come = len(exchange.body)
+        if connection not in self._held:
+            self._admit(exchange)
+            wanted = max(come, exchange.length or 0)
+        before = self._held.get(connection, 0)
+        if self.held_bytes > before and self.held_bytes - before + wanted > self._memory_bytes:
             raise HttpError(429, "too much waits to be delivered; come again")
-        self._held[connection] = wanted
-        self.held_bytes += more
+        self._held[connection] = come
+        self.held_bytes += come - before
 
     def _release(self, connection: Connection) -> None:
         self.held_bytes -= self._held.pop(connection, 0)
@@ -187,44 +215,23 @@ class HttpServer:
     def _close(self, connection: Connection) -> None:
         self._release(connection)
         self._began.pop(connection, None)
+        self._answered.pop(connection, None)
         self._server.close_connection(connection)
 
     def _send(self, connection: Connection, status: int, text: str, *, close: bool, **fields: object) -> None:
         if status != 200:
             self.refused[status] = self.refused.get(status, 0) + 1
             fields["error"] = text
-        body = json.dumps(fields).encode() + b"\n"
-        head = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}", "Content-Type: application/json"]
-        head.append(f"Content-Length: {len(body)}")
+        head = [("Content-Type", "application/json")]
         if status in (429, 503):
-            head.append(f"Retry-After: {RETRY_AFTER_S}")
+            head.append(("Retry-After", str(RETRY_AFTER_S)))
         if status == 401:
-            head.append('WWW-Authenticate: Bearer realm="swak"')
+            head += [("WWW-Authenticate", f'{scheme} realm="swak"') for scheme in ("Bearer", "Basic")]
         if status == 405:
-            head.append("Allow: POST, PUT")
-        head.append(f"Connection: {'close' if close else 'keep-alive'}")
-        self._server.send(connection, "\r\n".join(head).encode("latin-1", "replace") + b"\r\n\r\n" + body, close=close)
-
-
-def unpacked(body: bytes, coding: str, size_bytes_max: int) -> bytes:
-    """Return a body as it was before `Content-Encoding`. HttpError for one that is broken, or becomes too large."""
-    coding = coding.strip().lower()
-    if coding in {"", "identity"}:
-        return body
-    if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise HttpError(415, "the body is compressed in a way that is not known here; gzip is, and deflate")
-    made: list[bytes] = []
-    left = size_bytes_max
-    while body:
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16 if coding != "deflate" else zlib.MAX_WBITS)
-        try:
-            made.append(unpacker.decompress(body, left + 1))
-        except zlib.error as error:
-            raise HttpError(400, f"the body is no {coding}: {error}") from None
-        left -= len(made[-1])
-        if left < 0:
-            raise HttpError(413, f"the body is longer than {size_bytes_max} bytes once it is unpacked")
-        if not unpacker.eof:
-            raise HttpError(400, f"the body's {coding} ends too early")
-        body = unpacker.unused_data  # gzip may come in several parts
-    return b"".join(made)
+            head.append(("Allow", "GET, HEAD, POST, PUT"))
+        if close:
+            head.append(("Connection", "close"))
+        exchange: Exchange = connection.state
+        body = json.dumps(fields).encode() + b"\n"
+        data, reusable = exchange.answer(status, _REASONS.get(status, "Error"), head, body)
+        self._server.send(connection, data, close=not reusable)

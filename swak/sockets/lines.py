@@ -13,7 +13,8 @@ class LineCutter:
 
     def __init__(self, line_bytes_max: int) -> None:
         self._max = line_bytes_max
-        self._rest = b""
+        self._rest = bytearray()
+        """It grows in place: a sender of single bytes must not cost a copy of the line for each."""
         self._skipping = False
         self.cut_lines = 0
         """Lines that were too long."""
@@ -32,9 +33,10 @@ class LineCutter:
             self._skipping = False
             data = data[end:]
         end = data.rfind(b"\n") + 1
-        whole = self._rest + data[:end] if end else b""
+        whole = b""
         if end:
-            self._rest = data[end:]
+            whole = bytes(self._rest) + data[:end] if self._rest else data[:end]
+            self._rest = bytearray(data[end:])
         else:
             self._rest += data
         if len(whole) > self._max:
@@ -45,13 +47,13 @@ class LineCutter:
         """Return the unfinished line as far as it is allowed to be long; what is still to come of it is skipped."""
         if not self._rest:
             return b""
-        line, self._rest, self._skipping = self._rest[: self._max], b"", True
+        line, self._rest, self._skipping = bytes(self._rest[: self._max]), bytearray(), True
         self.cut_lines += 1
         return _at_character(line) + b"\n"
 
     def end(self) -> bytes:
         """Return the unfinished line, when nothing comes any more."""
-        line, self._rest = self._rest, b""
+        line, self._rest = bytes(self._rest), bytearray()
         return line + b"\n" if line else b""
 
     def _bounded(self, whole: bytes) -> bytes:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import EHOSTDOWN, EHOSTUNREACH, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -35,17 +35,21 @@ QUIET_S = 5.0
 LINGER_S = 2.0
 """How long a peer that was told the last word may go on sending: closing at once would take that word from it."""
 _FULL = {EMFILE, ENFILE, ENOBUFS, ENOMEM}
+_GONE = {EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH, EPERM, EPROTO}
+"""What Linux says of a connection that failed before it was accepted (accept(2)); others are not touched by that."""
 
 
 class Connection:
     """One peer. `state` is whatever its protocol wants to remember."""
 
-    __slots__ = ("closing", "deadline", "heard_at", "host", "lingering", "out", "paused", "sock", "state")
+    __slots__ = ("closing", "deadline", "heard_at", "host", "lingering", "out", "paused", "sock", "state", "turn")
 
     def __init__(self, sock: socket.socket, host: str, now: float) -> None:
         self.sock = sock
         self.host = host
         self.heard_at = now
+        self.turn = 0
+        """Which read of all was the last of this one."""
         self.deadline = inf
         """When it is given up, in monotonic seconds: then `poll` returns it with None."""
         self.out = bytearray()
@@ -96,8 +100,8 @@ class Server:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._connections: OrderedDict[Connection, None] = OrderedDict()
         """The one that was quiet for longest comes first."""
-        self._accept_at = 0.0
-        self._look_at = 0.0
+        self._accept_at = self._look_at = self._tell_at = 0.0
+        self._turns = 0
         self.turned_away = 0
         """Connections that were closed because there were too many."""
         LOG.info("listening", address=shown(self.address))
@@ -118,7 +122,10 @@ class Server:
             self._selector.register(self._listener, selectors.EVENT_READ)
         came: list[tuple[Connection, bytes | None]] = []
         size_bytes = 0
-        for key, events in self._selector.select(min(wait_s, REST_S)):
+        ready = self._selector.select(min(wait_s, REST_S))
+        if len(ready) > POLL_BYTES // READ_BYTES:  # the system tells them in the same order each time
+            ready.sort(key=_turn)
+        for key, events in ready:
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._woken:
@@ -196,6 +203,8 @@ class Server:
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
+                if error.errno in _GONE:
+                    continue
                 if error.errno not in _FULL:
                     raise
                 LOG.warning("no connection can be accepted for now", error=str(error), open=len(self._connections))
@@ -206,8 +215,7 @@ class Server:
 
     def _admit(self, sock: socket.socket, address: Any, now: float) -> None:
         if len(self._connections) >= self._max and not self._made_room(now):
-            self.turned_away += 1
-            LOG.warning("too many connections; a new one was turned away", peer=shown(address), open=self._max)
+            self._turn_away("too many connections; a new one was turned away", shown(address), now)
             sock.close()
             return
         try:
@@ -226,11 +234,17 @@ class Server:
             if now - connection.heard_at < QUIET_S:
                 return False  # the others were heard of later
             if not connection.paused and not connection.out:
-                self.turned_away += 1
-                LOG.warning("too many connections; the one that was quiet for longest is closed", peer=connection.host)
+                self._turn_away("too many connections; the one quiet for longest is closed", connection.host, now)
                 self.close_connection(connection)
                 return True
         return False
+
+    def _turn_away(self, what: str, peer: str, now: float) -> None:
+        """Count it, and tell it at most once in REST_S: whoever dials in a loop must not fill the log."""
+        self.turned_away += 1
+        if now >= self._tell_at:
+            self._tell_at = now + REST_S
+            LOG.warning(what, peer=peer, open=len(self._connections), turned_away=self.turned_away)
 
     def _read(self, connection: Connection) -> bytes | None:
         """Return what a connection has sent, b"" at its end, None for nothing."""
@@ -241,6 +255,8 @@ class Server:
         except OSError:  # a reset is an end, too
             return b""
         connection.heard_at = self._monotonic()
+        self._turns += 1
+        connection.turn = self._turns
         self._connections.move_to_end(connection)
         return data
 
@@ -271,3 +287,9 @@ class Server:
             self._selector.unregister(connection.sock)
         elif watched is not None and watched.events != wanted:
             self._selector.modify(connection.sock, wanted, connection)
+
+
+def _turn(ready: tuple[selectors.SelectorKey, int]) -> int:
+    """Order what is ready: our own sockets, then who has waited longest for a read."""
+    connection = ready[0].data
+    return connection.turn if isinstance(connection, Connection) else -1

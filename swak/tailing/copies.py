@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from swak.tailing.closed import Closed
     from swak.tailing.content import Content
-    from swak.tailing.follow import Truncated
+    from swak.tailing.identity import Truncated
     from swak.tailing.lineage import Generation, Lineage
     from swak.tailing.shortfalls import Shortfalls
 

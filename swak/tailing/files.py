@@ -279,7 +279,7 @@ class Files:
             if newest.source in self._followed.sources:  # the same file by another device number: a disk mounted again
                 self._followed.renew(self._followed.sources[newest.source], newest)
                 return
-            if newest.mark is None and lineage.globbed and lineage.last is None:
+            if newest.mark is None and lineage.globbed:
                 kept = self._followed.copies.compare(newest)
                 if kept is None:  # a copy of what is followed: wait and see what becomes of either
                     self._again[lineage.path] = None
@@ -300,7 +300,7 @@ class Files:
         if not trouble:
             log.info("file is there now", path=path)
         else:
-            log.bind(path=path).warning("file cannot be followed yet; trying again", error=trouble)
+            log.bind(path=path).warning("waiting for the file", reason=trouble)
 
     def _sweep(self, now: float) -> None:
         """Compare everything, as notices may be lost, and find out what became of old files."""

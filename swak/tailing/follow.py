@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from swak.log import get
 from swak.tailing.content import Plain, begins_with, copy_matches
 from swak.tailing.fingerprint import Fingerprint
-from swak.tailing.identity import TAIL_BYTES, Mark, path_text
+from swak.tailing.header import header_before
+from swak.tailing.identity import TAIL_BYTES, Mark, Truncated, path_text
 from swak.tailing.shape import Piece
 
 if TYPE_CHECKING:
@@ -29,18 +30,10 @@ HEAD_READS = 64
 """In so many reads of a file that grows its head is compared once. The bytes right before the position are always."""
 
 
-class Truncated(NamedTuple):
-    """A file that does not hold any more what was read from it."""
-
-    mark: Mark
-    """How far it had been read."""
-    seen_bytes: int
-    """How large it had been seen to be."""
-
-
 _STATE = """
-    _codec _cycle _ending _fingerprint _folder _glances _half _held _now_ns _owes_line_end _reads _real _scanned _shape
-    _size_bytes _suspect begin behind content drained grew offset origin path source truncated
+    _codec _cycle _ending _fingerprint _folder _glances _half _held _now_ns _owes_header _owes_line_end _reads
+    _real _scanned _shape _size_bytes _suspect begin behind content drained grew offset origin path source
+    truncated
 """
 """What a Follower has, as slots: there may be thousands of them."""
 
@@ -101,6 +94,8 @@ class Follower:
         self._suspect = True
         """Whether even a file of unchanged size may hold something else."""
         self._ending: Literal["", "event", "line"] = ""
+        self._owes_header = False
+        """Whether the header before the position is to be handed out again before anything else."""
         self._owes_line_end = False
         """Whether the last line was handed out before its line end was written."""
 
@@ -137,6 +132,7 @@ class Follower:
         self._fingerprint.take_up(self.content, mark)
         self._size_bytes = max(self.size(), mark.size_bytes)
         self._owes_line_end = self._line_is_open(mark.offset)
+        self._owes_header = bool(self._shape.header)
 
     def skip_to_end(self) -> None:
         """Begin after the last line end that is there now.
@@ -157,6 +153,7 @@ class Follower:
         else:
             size = 0 if end == 0 else size - size % codec.width
         self._owes_line_end = self._line_is_open(size)
+        self._owes_header = bool(self._shape.header)
         self._move_to(size)
 
     def size(self) -> int:
@@ -184,6 +181,13 @@ class Follower:
 
         At most `block_bytes`, or one line that is longer. OSError leaves everything as it was.
         """
+        if self._owes_header and self.size() > self.offset:
+            codec = self._find_codec(self.offset)
+            header = header_before(self.content, codec, self.offset, self._shape.header)
+            self._owes_header = False
+            if header and (taken := self._shape.take(codec, self._piece(header), whole=True)):
+                self.behind = True
+                return taken[1]
         if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
             tail = self._fingerprint.tail
             glance = self.content.pread(len(tail) + GLANCE_BYTES, self.offset - len(tail))

@@ -82,6 +82,15 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.cycle, self.offset
 
 
+class Truncated(NamedTuple):
+    """A file that does not hold any more what was read from it."""
+
+    mark: Mark
+    """How far it had been read."""
+    seen_bytes: int
+    """How large it had been seen to be."""
+
+
 def mark_from(position: Any) -> Mark:
     """Return a checkpoint's position as a Mark. ValueError says what is wrong with it."""
     mark = msgspec.convert(position, Mark)  # a msgspec.ValidationError is a ValueError

@@ -9,7 +9,7 @@ from swak.event import BLOCK_BYTES, EVENTS_MAX, Block, Dicts
 from swak.tailing.encoding import codec_for
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from swak.event import Body, Record
     from swak.tailing.encoding import Codec
@@ -50,8 +50,13 @@ class Shape:
         fields: Collection[str] = (),
         host: str = "",
         raw_field: str = "",
+        header: Sequence[str] = (),
     ) -> None:
-        """`fields`: which of "path", "offset" and "host" are added; `raw_field`: where bytes go that are no text."""
+        """`fields`: which of "path", "offset" and "host" are added; `raw_field`: where bytes go that are no text.
+
+        `header`: how lines begin that say how the ones after them are read.
+        """
+        self.header = header
         self.shortfalls = shortfalls
         self.multiline = multiline
         if multiline is not None:  # the longest event fits twice, so a block without an end of one cannot be full

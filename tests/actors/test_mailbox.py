@@ -150,6 +150,28 @@ def test_a_shut_gate_opens_by_time(mailbox: Mailbox, lease: Lease, clock: FakeCl
     assert isinstance(_get(mailbox, lease), Letter)
 
 
+class RunningClock(FakeClock):
+    """Time passes between any two looks at it."""
+
+    def monotonic(self) -> float:
+        self.advance(1.0)
+        return super().monotonic()
+
+
+@pytest.mark.parametrize("until_s", [0.5, 1.5, 2.5, 3.5])
+def test_a_gate_that_opens_between_two_looks_at_the_clock_is_not_slept_through(until_s: float) -> None:
+    clock = RunningClock()
+    mailbox = Mailbox("stage", ["up"], clock)
+    lease = Lease(None)
+    mailbox.reseat()
+    while mailbox.get(lease, None, wait=False) is not None:
+        pass
+    mailbox.put(lease, "up", _batch(), 1)
+    mailbox.shut(super(RunningClock, clock).monotonic() + until_s)
+    assert mailbox.wakes_at(None) is not None
+    assert isinstance(mailbox.get(lease, None), Letter)
+
+
 def test_what_was_held_comes_first_again_for_a_successor(mailbox: Mailbox, lease: Lease) -> None:
     batches = [_batch() for _ in range(3)]
     for number, batch in enumerate(batches):

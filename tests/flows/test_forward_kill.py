@@ -50,6 +50,16 @@ class Side:
         if self.agent is not None:
             self.agent.kill()
 
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal to the agent and return its exit code."""
+        assert self.agent is not None
+        return self.agent.end(number)
+
+    @property
+    def log(self) -> str:
+        """What the agent has told."""
+        return "" if self.agent is None else self.agent.log
+
 
 @pytest.fixture
 def sides(tmp_path: Path) -> Iterator[tuple[Side, Side]]:
@@ -88,8 +98,7 @@ def test_killed_again_and_again_nothing_is_lost(sides: tuple[Side, Side], killed
         lines.stop()
     until(lambda: last(got) == lines.count - 1, lambda: told(sides))
     for side in sides:
-        assert side.agent is not None
-        assert side.agent.end(signal.SIGTERM) == 0, side.agent.log
+        assert side.end(signal.SIGTERM) == 0, side.log
     verdict = judge(range(lines.count), numbers(got), ordered=False)
     print(f"{killed}: {KILLS} kills, {lines.count} lines, {verdict.duplicates} duplicates, {explained} explained")  # noqa: T201 - worth seeing
     verdict.assert_right(duplicates_max=explained)
@@ -113,7 +122,7 @@ def last(path: Path) -> int:
 
 
 def told(sides: tuple[Side, Side]) -> str:
-    return "\n".join(side.agent.log for side in sides if side.agent is not None)
+    return "\n".join(side.log for side in sides)
 
 
 def test_a_receiver_that_is_stopped_in_order_leaves_nothing_to_be_sent_twice(sides: tuple[Side, Side]) -> None:
@@ -125,8 +134,7 @@ def test_a_receiver_that_is_stopped_in_order_leaves_nothing_to_be_sent_twice(sid
         for _ in range(3):
             before = lines.count
             until(lambda before=before: last(got) >= before, lambda: told(sides))  # type: ignore[misc]
-            assert receiver.agent is not None
-            assert receiver.agent.end(signal.SIGTERM) == 0, receiver.agent.log
+            assert receiver.end(signal.SIGTERM) == 0, receiver.log
             receiver.start()
         lines.stop()
     until(lambda: last(got) == lines.count - 1, lambda: told(sides))

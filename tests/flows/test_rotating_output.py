@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from swak import in_, out, running, task
 from tests.flows.agent import Agent
 from tests.flows.waiting import until
 
@@ -65,3 +66,11 @@ def _reached(folder: Path, wanted: int) -> bool:
         return wanted in stored(folder)
     except (FileNotFoundError, EOFError, gzip.BadGzipFile):  # it was just moved
         return False
+
+
+def test_a_file_that_fell_quiet_is_finished_though_nothing_more_is_written(tmp_path: Path) -> None:
+    (tmp_path / "in.log").write_text("a line\n")
+    target = out.File(f"{tmp_path}/{{tag}}.log", format="raw", suffix=".part", fsync="10ms", close_after="0.1s")
+    with running(task(in_.FileTailing(str(tmp_path / "in.log"), tag="app"), target)):
+        until((tmp_path / "app.log").exists, "it has its last name")
+    assert (tmp_path / "app.log").read_text() == "a line\n"

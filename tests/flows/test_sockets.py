@@ -8,11 +8,14 @@ import logging
 import re
 import shutil
 import socket
+import struct
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from swak import in_, out, running, task
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 LISTENING = re.compile(r"listening.*?127\.0\.0\.1:(\d+)")
 IDLE = 2_000
+IDLE_BYTES = 16 * 1024
+"""What an idle connection may cost, with the sender's end, which lives in the same process here."""
 
 
 @contextmanager
@@ -137,10 +142,12 @@ def test_two_thousand_who_say_nothing_do_not_keep_the_others(kind: str, caplog: 
     kept = out.Memory()
     source = in_.Tcp(0, codec="json", host_field=None) if kind == "tcp" else in_.Http(0, host_field=None)
     with listening(caplog, source, kept) as (port, _):
+        before_bytes = psutil.Process().memory_info().rss
         idle = [socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) for _ in range(IDLE)]
-        half = idle[: IDLE // 4]
-        for sock in half:
+        for sock in idle[: IDLE // 4]:
             sock.sendall(b'{"half' if kind == "tcp" else b"POST / HTTP/1.1\r\nHo")
+        for sock in idle[IDLE // 4 : IDLE // 2] if kind == "http" else []:
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000000\r\n\r\n")
         for number in range(10):
             if kind == "tcp":
                 with socket.create_connection(("127.0.0.1", port)) as sock:
@@ -152,6 +159,9 @@ def test_two_thousand_who_say_nothing_do_not_keep_the_others(kind: str, caplog: 
                 assert connection.getresponse().status == 200
                 connection.close()
         assert [one["n"] for one in kept.records] == list(range(10))
+        grown_bytes = psutil.Process().memory_info().rss - before_bytes
+        print(f"{IDLE} idle connections over {kind}, both ends: {grown_bytes / 2**20:.1f} MiB")  # noqa: T201 - a figure, for -s
+        assert grown_bytes < IDLE * IDLE_BYTES
         for sock in idle:
             sock.close()
 
@@ -193,6 +203,54 @@ def test_udp_arrives_on_one_machine_when_it_is_read(caplog: pytest.LogCaptureFix
             assert sender.wait(WAIT_S)
         until(lambda: len(kept.records) >= 500, lambda: len(kept.records))
     assert [one["f1"] for one in kept.records] == list(range(1, 501))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what it dropped")
+def test_what_udp_loses_is_counted_to_the_last_number(caplog: pytest.LogCaptureFixture) -> None:
+    sent = 3_000
+    kept = out.Memory()
+    source = in_.Udp(0, codec="json", host_field=None, receive_buffer="4k")
+    with listening(caplog, source, kept) as (port, run), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for number in range(sent):
+            sock.sendto(json.dumps({"n": number}).encode(), ("127.0.0.1", port))
+        until(lambda: len(kept.records) + _dropped(run) == sent, lambda: (len(kept.records), _dropped(run)))
+    numbers = [one["n"] for one in kept.records]
+    assert numbers == sorted(set(numbers))
+    assert len(set(range(sent)) - set(numbers)) == sent - len(numbers)
+
+
+def _dropped(run: Run) -> int:
+    """Read from the receipt as it stands now."""
+    found = re.search(r"(\d+) datagrams dropped by the kernel", run.receipt().inputs[0].notes)
+    return int(found[1]) if found else 0
+
+
+def test_a_sender_of_single_bytes_keeps_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    kept = out.Memory()
+    with listening(caplog, in_.Tcp(0, codec="json", host_field=None), kept) as (port, _):
+        with (
+            socket.create_connection(("127.0.0.1", port)) as slow,
+            socket.create_connection(("127.0.0.1", port)) as other,
+        ):
+            slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            line = json.dumps({"slow": "x" * 500}).encode()
+            for at in range(len(line)):
+                slow.sendall(line[at : at + 1])
+                if at % 50 == 0:
+                    other.sendall(b'{"n":%d}\n' % at)
+                    until(lambda wanted=at // 50: len(kept.records) > wanted, lambda: kept.records)  # type: ignore[misc]
+        until(lambda: {"slow": "x" * 500} in kept.records, lambda: kept.records)
+
+
+def test_a_sender_that_vanishes_in_a_line_leaves_what_it_said(caplog: pytest.LogCaptureFixture) -> None:
+    kept = out.Memory()
+    with listening(caplog, in_.Tcp(0, codec="json", host_field=None), kept) as (port, _):
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(b'{"n":1}\n{"n":')
+            until(lambda: len(kept.records) == 1, lambda: kept.records)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+        until(lambda: len(kept.records) == 2, lambda: kept.records)
+    assert kept.records == [{"n": 1}, {"message": '{"n":', "tags": ["_jsonparsefailure"]}]
 
 
 def test_who_waits_for_an_answer_at_a_stop_gets_the_right_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -255,7 +313,7 @@ http {{
 def test_nginx_in_between_splits_bodies_and_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if nginx is None:
-        pytest.skip("needs nginx")
+        pytest.skip("needs nginx (apt-get install nginx-light)")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     kept = out.Memory()

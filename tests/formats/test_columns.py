@@ -51,3 +51,7 @@ def test_columns_have_tag_and_time_of_the_event_unless_the_record_has_its_own() 
 
 def test_an_empty_only_column_is_no_empty_line() -> None:
     assert csv_line([""]) == '""\n'
+
+
+def test_a_bare_carriage_return_is_quoted_in_csv() -> None:
+    assert csv_line(["\r", "b\r"]) == '"\r","b\r"\n'

@@ -74,3 +74,17 @@ def test_what_json_cannot_carry_is_a_type_error() -> None:
 
 def test_lone_surrogates_in_what_is_nested_become_replacement_characters() -> None:
     assert json_text({"a": "\ud800"}) == '{"a":"\ufffd"}'
+
+
+@pytest.mark.parametrize(("name", "hours"), [("+09:00", 9.0), ("-0330", -3.5), ("+00:00", 0.0)])
+def test_a_zone_may_be_an_offset(name: str, hours: float) -> None:
+    offset = wall_time(AT_NS, zone_of(name)).utcoffset()
+    assert offset is not None
+    assert offset.total_seconds() == hours * 3_600
+
+
+def test_epoch_seconds_are_the_same_in_every_zone() -> None:
+    assert [Template("{time:%s %%s}", zone=zone).fill("t", 5 * 10**9, {}) for zone in ("UTC", "Asia/Seoul")] == [
+        "5 %s",
+        "5 %s",
+    ]

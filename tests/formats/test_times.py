@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from swak.formats import times
 from swak.formats.times import TimeCache, any_ns, clf_ns, iso_ms, iso_ns, strptime_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NS = 10**9
 
@@ -22,6 +27,27 @@ NS = 10**9
 )
 def test_the_time_of_an_access_log(text: str, seconds: int) -> None:
     assert clf_ns(text) == seconds * NS
+
+
+@pytest.mark.parametrize(
+    ("read_ns", "text", "seconds"),
+    [
+        (clf_ns, "31/Dec/2016:23:59:60 +0000", 1_483_228_800),
+        (clf_ns, "01/Jan/2017:08:59:60 +0900", 1_483_228_800),
+        (iso_ns, "2016-12-31T23:59:60Z", 1_483_228_800),
+        (iso_ns, "2016-12-31 18:59:60,5-0500", 1_483_228_800.5),
+    ],
+)
+def test_a_leap_second_is_the_first_one_of_the_next_day(
+    read_ns: Callable[[str], int], text: str, seconds: float
+) -> None:
+    assert read_ns(text) == round(seconds * NS)
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T22:59:60Z", "2016-12-31T23:60:60Z", "2016-13-31T23:59:60Z", "23:59:60"])
+def test_another_60th_second_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"there is no time '{text}'"):
+        iso_ns(text)
 
 
 @pytest.mark.parametrize(

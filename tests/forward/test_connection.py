@@ -90,11 +90,25 @@ def test_an_end_in_the_middle_of_a_chunk_has_a_reason(pair: Pair) -> None:
 def test_a_chunk_that_drips_in_is_late_and_a_slow_one_is_not(pair: Pair) -> None:
     connection, _ = pair
     chunk = packed(range(100_000))
-    assert [*connection.feed(chunk[: RATE_BYTES * 10], 5)] == []
+    cut = RATE_BYTES * 10
+    assert [*connection.feed(chunk[:cut], 5)] == []
+    assert [*connection.feed(chunk[cut : cut + 1], 5 + 29)] == []
     assert connection.late(5 + 39, 30) == ""
     assert connection.late(5 + 41, 30) == "chunk took too long"
-    assert sum(len(one.times) for one in connection.feed(chunk[RATE_BYTES * 10 :], 6)) == 100_000
+    assert sum(len(one.times) for one in connection.feed(chunk[cut + 1 :], 6)) == 100_000
     assert connection.late(1_000, 30) == ""
+
+
+def test_a_pause_within_a_chunk_is_late_unless_it_was_ours(pair: Pair) -> None:
+    connection, _ = pair
+    assert [*connection.feed(packed(range(100_000))[:500_000], 5)] == []
+    assert connection.late(5 + 29, 30) == ""
+    assert connection.late(5 + 31, 30) == "chunk took too long"
+    connection.hold(10)
+    assert connection.late(1_000, 30) == ""
+    connection.go_on(1_010)
+    assert connection.late(1_000 + 5 + 29, 30) == ""
+    assert connection.late(1_000 + 5 + 31, 30) == "chunk took too long"
 
 
 def test_who_is_silent_is_late_only_while_a_handshake_is_due(pair: Pair, locked: Pair) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from swak.forward.decoder import FRAME_BYTES, Decoder, Incoming, ProtocolError
+from swak.forward.decoder import FRAME_BYTES, Decoder, Incoming
+from swak.forward.faults import ProtocolError
 
 NS = 1_000_000_000
 
@@ -54,6 +55,52 @@ def test_compressed_entries_are_read_from_several_members() -> None:
     assert received(["a", packed, {"compressed": "gzip"}])[0].records == [{"n": 1}, {"n": 2}]
 
 
+@pytest.mark.parametrize("name", ["zstd", b"zstd", "snappy", 7])
+def test_a_compression_that_is_not_spoken_is_refused_by_its_name(name: Any) -> None:
+    with pytest.raises(ProtocolError, match=r"compressed by .*gzip"):
+        received(["a", packed(3), {"compressed": name}])
+
+
+@pytest.mark.parametrize("name", ["", "text", None])
+def test_a_chunk_may_say_that_it_is_not_compressed(name: Any) -> None:
+    assert received(["a", packed(3), {"compressed": name}])[0].times == [0, NS, 2 * NS]
+
+
+@pytest.mark.parametrize("compressed", [{"compressed": b"gzip"}, {b"compressed": b"gzip"}])
+def test_tag_and_options_may_be_bytes_and_unknown_ones_mean_nothing(compressed: dict[Any, Any]) -> None:
+    option = {b"chunk": b"id", "size": "odd", 7: None, "signal": 3, **compressed}
+    (one,) = received([b"a.\xff", gzip.compress(packed(3)), option])
+    assert (one.tag, one.chunk_id, len(one.times)) == ("a.\udcff", "id", 3)
+
+
+@pytest.mark.parametrize("head", [b"\xd7\x00", b"\xc7\x08\x00"], ids=["fixext 8", "ext 8"])
+@pytest.mark.parametrize("packs", [False, True], ids=["message", "packed"])
+def test_an_event_time_comes_in_either_encoding(head: bytes, packs: bool) -> None:
+    stamp = head + struct.pack(">II", 4_000_000_000, 999_999_999)
+    entries = b"\x92" + stamp + b"\x81\xa1n\x01"
+    frame = msgpack.packb(["a", entries]) if packs else b"\x93\xa1a" + entries[1:]
+    assert received(frame)[0].times == [4_000_000_000_999_999_999]
+
+
+@pytest.mark.parametrize(("time", "time_ns"), [(-1, -NS), (-0.5, -NS // 2), (1.25, NS + NS // 4), (2**32, 2**32 * NS)])
+def test_a_time_may_be_broken_or_before_1970(time: float, time_ns: int) -> None:
+    assert received(["a", [[time, {}]]])[0].times == [time_ns]
+
+
+@pytest.mark.parametrize("depth", [500, 990, 1_023, 100_000])
+@pytest.mark.parametrize("before", [b"", b"\x93\xa1a", b"\x93\xa1a\x01\x81\xa1k", b"\x93\xa1a\x90"])
+@pytest.mark.parametrize("kind", [b"\x91", b"\x81\xa1k"], ids=["lists", "maps"])
+def test_what_is_nested_a_thousand_times_breaks_nothing(kind: bytes, before: bytes, depth: int) -> None:
+    with suppress(ProtocolError):
+        assert len(received(before + kind * depth + b"\xc0")) <= 1
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1, 2, 3, 4, 1_001, 2**63, True, 3.0, "3", None])
+def test_a_wrong_number_of_entries_is_no_harm(size: Any) -> None:
+    (one,) = received(["a", packed(3), {"size": size, "chunk": "id"}])
+    assert (one.times, one.last) == ([0, NS, 2 * NS], True)
+
+
 def test_a_heartbeat_is_nothing() -> None:
     assert received(None) == []
 
@@ -87,6 +134,8 @@ def test_undecodable_text_is_kept_as_surrogates() -> None:
         ["a", b"no gzip", {"compressed": "gzip"}],
         ["a", gzip.compress(b"\x92\x05\x80")[:-9], {"compressed": "gzip"}],
         ["a", [[float("inf"), {}]]],
+        ["a", [[2**63 - 1, {}]]],
+        [None, 5, {}],
     ],
 )
 def test_what_is_no_frame_is_refused(frame: Any) -> None:

@@ -137,3 +137,7 @@ def test_what_is_sent_is_what_is_received(entries: list[tuple[int, dict[str, Any
 
 def test_an_ack_names_the_chunk() -> None:
     assert msgpack.unpackb(ack("abc")) == {"ack": "abc"}
+
+
+def test_an_ack_of_an_id_that_is_no_text_gives_its_bytes_back() -> None:
+    assert ack("i\udcff") == b"\x81\xa3ack\xda\x00\x02i\xff"

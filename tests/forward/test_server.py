@@ -217,6 +217,25 @@ def test_unfinished_chunks_beyond_the_bound_come_one_after_the_other() -> None:
         )
 
 
+def test_who_fills_the_memory_with_what_never_ends_stops_nobody_who_sends_little() -> None:
+    chunk = packed(range(60_000))
+    with ExitStack() as stack:
+        one = stack.enter_context(turned(held_bytes_max=200_000, timeout_s=30))
+        greedy = [stack.enter_context(one.connect()) for _ in range(4)]
+        for sender in greedy:
+            sender.sendall(chunk[:100_000])
+        one.until(lambda: one.server.held_bytes > 200_000)
+        modest = stack.enter_context(one.connect())
+        for number in range(3):
+            modest.sendall(message(number))
+            one.until(lambda number=number: {"n": number} in one.records())  # type: ignore[misc]
+        for _ in greedy:  # one after the other
+            one.pass_time(31)
+        one.until(lambda: one.server.connected == 1)
+        assert one.server.faults.text() == "closed connections: 4 chunk took too long"
+        assert one.server.held_bytes == 0
+
+
 @pytest.mark.parametrize("count", [2_000])
 def test_thousands_of_idle_connections_cost_little_and_nobody_notices(count: int) -> None:
     with turned() as one:

@@ -55,3 +55,7 @@ def test_a_plain_socket_without_room_takes_nothing() -> None:
     assert not is_tls(one)
     one.close()
     other.close()
+
+
+def test_a_receiver_says_nothing_that_a_sender_without_acks_would_leave_unread(certificates: Certificates) -> None:
+    assert server_context(Tls(cert=certificates.server)).num_tickets == 0

@@ -346,8 +346,10 @@ def test_a_filter_does_the_same_with_a_batch_as_with_each_event(name: str, on_er
             pytest.skip("it has no choice")
     else:
         options |= {"on_error": on_error} | ({"error_tag": "bad"} if on_error == "pass" else {})
+    plugin = FOUND[name](**options)
+    assert isinstance(plugin, Filter)
     for batch in batches():
-        assert_same_both_ways(FOUND[name](**options), batch)
+        assert_same_both_ways(plugin, batch)
 
 
 HOSTILE = [

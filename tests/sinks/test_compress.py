@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
+from swak.sinks import append, rotation
 from swak.sinks import compress as home
 from swak.sinks.append import AppendFile
 from swak.sinks.compress import Kind, Packer, Stopped, available, compress
@@ -14,7 +19,7 @@ from swak.sinks.guard import Guard
 from tests.flows.waiting import until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 DATA = b"".join(b"line %d\n" % number for number in range(50_000))
 
@@ -53,7 +58,9 @@ def test_what_exists_is_never_written_over(plain: Path) -> None:
 
 
 def test_a_twin_that_a_crash_left_is_enough(plain: Path) -> None:
-    plain.with_name("app.log.gz").write_bytes(gzip.compress(DATA))
+    twin = plain.with_name("app.log.gz")
+    twin.write_bytes(gzip.compress(DATA))
+    os.utime(twin, (1_000, 2_000))
     compress(str(plain), str(plain), "gzip")
     assert [one.name for one in plain.parent.iterdir()] == ["app.log.gz"]
 
@@ -139,3 +146,74 @@ def test_a_packer_looks_again_at_a_file_in_use(plain: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(("kind", "there"), [("gzip", True)])
 def test_gzip_is_always_there(kind: Kind, there: bool) -> None:
     assert available(kind) is there
+
+
+class Killed(BaseException):
+    """The process is dead: nothing that it still does has an effect."""
+
+
+@contextmanager
+def killed_at(step: int) -> Iterator[list[str]]:
+    """Let the process die after so many of its steps; what it did is listed."""
+    steps: list[str] = []
+
+    def deadly(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*args: Any, **options: Any) -> Any:
+            if len(steps) > step:
+                raise Killed
+            steps.append(name)
+            made = call(*args, **options)
+            if len(steps) > step:
+                raise Killed
+            return made
+
+        return stepped
+
+    with (
+        patch.object(home, "_pour", deadly("pour", home._pour)),
+        patch("swak.sinks.compress.renamed", deadly("rename", rotation.renamed)),
+        patch("swak.sinks.compress.sync_folder", deadly("sync", append.sync_folder)),
+        patch.object(os, "utime", deadly("utime", os.utime)),
+        patch("pathlib.Path.unlink", deadly("unlink", Path.unlink)),
+        patch("pathlib.Path.chmod", deadly("chmod", Path.chmod)),
+    ):
+        yield steps
+
+
+@pytest.mark.parametrize("step", range(7))
+def test_killed_at_any_step_one_whole_file_is_left_and_the_next_try_ends_it(step: int, plain: Path) -> None:
+    with killed_at(step) as steps, pytest.raises(Killed):
+        compress(str(plain), str(plain), "gzip")
+    assert len(steps) == step + 1
+    packed = plain.with_name("app.log.gz")
+    assert plain.exists() or gzip.decompress(packed.read_bytes()) == DATA
+    if plain.exists():
+        compress(str(plain), str(plain), "gzip")
+    assert [one.name for one in plain.parent.iterdir()] == ["app.log.gz"]
+    assert gzip.decompress(packed.read_bytes()) == DATA
+
+
+def test_another_file_with_the_same_lines_is_no_twin(plain: Path) -> None:
+    compress(str(plain), str(plain), "gzip")
+    plain.write_bytes(DATA)
+    assert compress(str(plain), str(plain), "gzip").endswith("app.log.1.gz")
+
+
+def test_a_packer_tells_once_that_a_file_cannot_be_compressed_and_tries_again(
+    plain: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[str] = []
+
+    def full(path: str, *_: Any) -> str:
+        tries.append(path)
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(home, "compress", full)
+    monkeypatch.setattr(home, "RETRY_S", 0.01)
+    monkeypatch.setattr(home, "FAILED_RETRY_S", 0.01)
+    packer = Packer("gzip")
+    packer.add(str(plain), str(plain))
+    until(lambda: len(tries) > 3, lambda: str(tries))
+    packer.stop(5)
+    assert len([one for one in caplog.messages if "cannot be compressed; it is tried again" in one]) == 1
+    assert plain.read_bytes() == DATA

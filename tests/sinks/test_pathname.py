@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swak.sinks import pathname
 from swak.sinks.pathname import NAME_BYTES_MAX, PathTemplate
 
 AT_NS = 1_414_767_730 * 10**9
@@ -65,3 +66,36 @@ def test_every_path_matches_the_pattern(value: object, time_ns: int) -> None:
 def test_a_bad_template_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="names no field"):
         PathTemplate("/log/{}")
+
+
+@pytest.mark.parametrize("name", ["con", "NUL.txt", "Com1", "aux .log", "lpt³.x"])
+def test_a_name_that_windows_takes_for_a_device_is_changed_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pathname, "_WINDOWS", True)
+    assert PathTemplate("c:/../log/{a}").path("t", 0, {"a": name}) == f"c:/../log/_{name}"
+
+
+def test_dots_and_blanks_that_windows_cuts_off_are_changed_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pathname, "_WINDOWS", True)
+    assert PathTemplate("{a}/x").path("t", 0, {"a": "name. ."}) == "name___/x"
+    assert PathTemplate("{a}/x").path("t", 0, {"a": "console"}) == "console/x"
+
+
+@given(st.integers(0, 2**62))
+def test_exactly_the_paths_of_a_time_are_known_by_their_look(time_ns: int) -> None:
+    template = PathTemplate("/l+g/%Y%m%d-%b%%/{time:%H}.log")
+    pattern = template.exact()
+    assert pattern is not None
+    assert pattern.fullmatch(template.path("t", time_ns, {}))
+    assert not pattern.fullmatch("/l+g/x-Jan%/00.log")
+
+
+@pytest.mark.parametrize("text", ["/log/a.log", "/log/%Y-{tag}.log", "/log/%Y-{a}.log"])
+def test_what_varies_by_more_than_the_time_has_no_exact_look(text: str) -> None:
+    assert PathTemplate(text).exact() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"), [("/a/b/%Y/x", "/a/b"), ("/a/b-{tag}/x", "/a"), ("{tag}/x", ""), ("x/%Y", "x")]
+)
+def test_the_folder_of_all_paths_is_known(text: str, folder: str) -> None:
+    assert PathTemplate(text).folder == folder

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, renamed
+from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, prune, renamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +100,22 @@ def test_the_time_of_a_file_is_when_it_was_written(tmp_path: Path) -> None:
     os.utime(tmp_path / "a", ns=(1, 5_000_000_000))
     assert modified_ns(str(tmp_path / "a")) == 5_000_000_000
     assert modified_ns(str(tmp_path / "none")) > 10**18
+
+
+def test_the_oldest_rotated_files_go_first_whatever_their_stamps_say(tmp_path: Path) -> None:
+    path = str(tmp_path / "a[1].log")
+    names = ["20261025-023000.000001", "20261025-021000.000001.gz", "20261025-021000.000001.2.zst"]
+    for age_s, name in enumerate(names):  # clocks went back in between
+        (tmp_path / f"a[1].log.{name}").touch()
+        os.utime(tmp_path / f"a[1].log.{name}", (age_s, age_s))
+    (tmp_path / f"a[1].log.{names[0]}.gz.tmp").touch()
+    assert prune(path, 3) == []
+    assert prune(path, 2) == [f"{path}.{names[0]}"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(f"a[1].log.{name}" for name in names[1:])
+
+
+def test_only_what_was_rotated_is_ever_removed(tmp_path: Path) -> None:
+    for name in ("a.log", "a.log.1", "a.log.torn", "a.log.20261025-023000.000001.bak", "b.log.20261025-023000.000001"):
+        (tmp_path / name).touch()
+    assert prune(str(tmp_path / "a.log"), 1) == []
+    assert len(list(tmp_path.iterdir())) == 5

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swak.event import EVENTS_MAX, Block, Body
+from swak.formats.json_text import JsonText
+from swak.formats.lines import json_lines
 from swak.sockets.codecs import FAILURE, Codec, read_json, read_json_lines
 
 NOW_NS = 10**18
@@ -141,3 +143,70 @@ def test_whatever_comes_is_an_event_or_a_value_error(data: bytes) -> None:
 @given(st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none(), max_size=4), max_size=5))
 def test_json_lines_are_read_as_they_were_written(written: list[dict[str, Any]]) -> None:
     assert list(read_json_lines("\n".join(json.dumps(one) for one in written))) == written
+
+
+def both(data: bytes, **options: Any) -> tuple[list[Body], list[Body]]:
+    """Read lines as they come, and with the fast way switched off."""
+    fast, slow = codec("json", **options), codec("json", **options)
+    slow._heads = None
+    return fast.lines([(data, "1.2.3.4")], NOW), slow.lines([(data, "1.2.3.4")], NOW)
+
+
+@pytest.mark.parametrize("host_field", ["host", None, "sender's own"])
+def test_plain_json_lines_keep_their_bytes_until_somebody_looks(host_field: str | None) -> None:
+    data = '{"n": 1.50, "m":"한"}\r\n{"@timestamp":5,"b":{"c":[]}}\n'.encode()
+    fast, slow = both(data, host_field=host_field)
+    assert isinstance(fast[0], JsonText)
+    assert records(fast) == records(slow)
+    assert list(fast[0].times()) == list(slow[0].times()) == [NOW, 5 * 10**9]
+    assert [json.loads(line) for line in json_lines(fast[0]).splitlines()] == records(slow)
+    assert b"1.50" in fast[0].data
+
+
+def test_lines_of_several_senders_get_the_address_of_each() -> None:
+    parts = [(b'{"n":1}\n{"n":2}\n', "a"), (b"", "b"), (b'{"n":3}\n', "c")]
+    (body,) = codec("json").lines(parts, NOW)
+    assert isinstance(body, JsonText)
+    assert [(one["n"], one["host"]) for one in body.records()] == [(1, "a"), (2, "a"), (3, "c")]
+
+
+def test_records_that_name_their_host_keep_it() -> None:
+    (body,) = codec("json").lines([(b'{"host":"own"}\n{"host":null}\n', "x")], NOW)
+    assert isinstance(body, JsonText)
+    assert body.records() == [{"host": "own"}, {"host": None}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1}{"b":2}\n',
+        b'{"a":1}\n{"b":2}{"c":3}\n\n',
+        b'{"a":{"b":1}\n{"c":2}\n',
+        b'{"a":1,\n"b":2}\n',
+        b'{}\n{"a":1}\n',
+        b'{"a":"\xff"}\n',
+        b'{"a":\r1}\n',
+        b'{"a":"\\ud800"}\n',
+        b'{"a":01}\n',
+        b'{"a":' + b"[" * 600 + b"]" * 600 + b"}\n",
+        b"\n",
+    ],
+)
+def test_whatever_is_not_plain_is_looked_at_closely(data: bytes) -> None:
+    fast, slow = both(data)
+    assert not any(isinstance(body, JsonText) for body in fast)
+    assert records(fast) == records(slow)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5_000])
+def test_a_number_beyond_every_bound_stays_text_where_somebody_looks(number: str) -> None:
+    data = f'{{"n":{number}}}\n'.encode()
+    fast, slow = both(data, host_field=None)
+    assert records(fast) == records(slow) == [{"n": number}]
+    assert json_lines(fast[0]) == data
+
+
+@pytest.mark.parametrize(("host_field", "time_field"), [("x", "x"), ('a "quoted" name', "y"), ("a\\b", None)])
+def test_odd_field_names_are_looked_at_closely(host_field: str, time_field: str | None) -> None:
+    (body,) = codec("json", host_field=host_field, time_field=time_field).lines([(b'{"n":1}\n', "h")], NOW)
+    assert body.records() == [{"n": 1, host_field: "h"}]

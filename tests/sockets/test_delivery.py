@@ -44,3 +44,23 @@ def test_it_is_hopeless_when_much_was_refused_and_nothing_taken() -> None:
 def test_it_knows_what_it_was_made_for() -> None:
     assert Delivery([b"a"], 10).same([b"a"])
     assert not Delivery([b"a"], 10).same([b"b"])
+
+
+def test_some_events_of_a_part_may_come_again_and_others_be_refused() -> None:
+    delivery = Delivery([b"a", b"b", b"c", b"d", b"e", b"f", b"g"], 6)
+    assert delivery.part() == [b"a", b"b", b"c"]
+    delivery.delivered()
+    assert delivery.part() == [b"d", b"e", b"f"]
+    delivery.sort_out({1: "no"}, [0, 2])
+    assert delivery.refused == {4: "no"}
+    parts = []
+    while part := delivery.part():
+        parts.append(part)
+        delivery.delivered()
+    assert parts == [[b"d"], [b"f"], [b"g"]]
+
+
+def test_neighbours_come_again_together() -> None:
+    delivery = Delivery([b"a", b"b", b"c", b"d"], 100)
+    delivery.sort_out({}, [0, 1, 3])
+    assert delivery.part() == [b"a", b"b"]

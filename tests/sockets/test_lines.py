@@ -51,3 +51,12 @@ def test_an_unfinished_line_can_be_cut_where_it_is() -> None:
     assert cutter.cut() == b"half\n"
     assert cutter.feed(b" of it\nwhole\n") == b"whole\n"
     assert cutter.cut() == b""
+
+
+def test_a_line_that_comes_byte_by_byte_costs_no_copy_of_it_for_each() -> None:
+    cutter = LineCutter(1 << 20)
+    before = cutter._rest
+    for _ in range(1_000):
+        assert cutter.feed(b"x") == b""
+    assert cutter._rest is before
+    assert cutter.feed(b"\n") == b"x" * 1_000 + b"\n"

@@ -4,6 +4,8 @@ import errno
 import socket
 import threading
 import time
+from collections import Counter
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -176,3 +178,58 @@ def test_closing_and_waking_may_be_repeated(server: Server) -> None:
             server.close()
             server.wake()
             server.abort()
+
+
+def test_of_many_busy_connections_none_starves(server: Server) -> None:
+    busy = 3 * home.POLL_BYTES // home.READ_BYTES
+    read: Counter[Connection] = Counter()
+    with ExitStack() as stack:
+        socks = [stack.enter_context(dial(server)) for _ in range(busy)]
+        accepted(server, busy)
+        for _ in range(12):
+            for sock in socks:
+                sock.setblocking(False)
+                with suppress(BlockingIOError):  # it is full, as it shall be
+                    while True:
+                        sock.send(bytes(home.READ_BYTES))
+            read.update(connection for connection, data in server.poll(WAIT_S) if data)
+    assert len(read) == busy
+    assert max(read.values()) - min(read.values()) <= 2
+
+
+def test_a_connection_that_failed_before_it_was_accepted_ends_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unlucky:
+        """A listener whose first peer is gone when it is accepted."""
+
+        def __init__(self, listener: socket.socket) -> None:
+            self.listener, self.failed = listener, False
+
+        def accept(self) -> tuple[socket.socket, object]:
+            if not self.failed:
+                self.failed = True
+                raise OSError(errno.EPROTO, "Protocol error")
+            return self.listener.accept()
+
+    unlucky = Unlucky(server._listener)
+    monkeypatch.setattr(server, "_listener", unlucky)
+    with dial(server) as sock:
+        sock.sendall(b"x")
+        server._accept()
+        assert unlucky.failed
+        monkeypatch.undo()
+        assert collect(server, 1) == b"x"
+
+
+def test_who_dials_in_a_loop_does_not_fill_the_log(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    server = Server("127.0.0.1", 0, 1, clock.monotonic)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(dial(server))
+        ends_at = time.monotonic() + WAIT_S
+        while server.turned_away < 19 and time.monotonic() < ends_at:
+            server.poll(0.1)
+        assert server.turned_away == 19
+        assert caplog.text.count("turned away") == 1
+    server.close()

@@ -38,9 +38,11 @@ class Tail:
         *,
         once: bool = False,
         settled: Callable[[str], Position] | None = None,
+        later_s: float = 0.0,
         **options: Any,
     ) -> None:
-        self.clock = FakeClock(time.time())
+        """`later_s`: how long after now it starts."""
+        self.clock = FakeClock(time.time() + later_s)
         self.plugin = FileTailing([str(one) for one in path] if isinstance(path, list) else str(path), **options)
         self.plugin.clock = self.clock
         self.plugin.wait_s = 0.0

@@ -176,6 +176,8 @@ class World:
     def add(self, one: File, data: bytes) -> None:
         """Add to a file, wherever it is now."""
         assert one.path is not None
+        if one.was_moved and not one.length and not self.knows(one.source):
+            one.in_sight = False  # it was empty, as a copy is at first, when it was met
         fd = os.open(one.path, os.O_WRONLY | os.O_APPEND)
         os.write(fd, data)
         os.close(fd)
@@ -257,12 +259,12 @@ class World:
     def begin_copy(self, base: str, share: int) -> None:
         """Begin to copy the file at the path to `.1`."""
         one = self.current(base)
-        if one is None:
-            return
+        if one is None or not (one.length or self.knows(one.source)):
+            return  # what has no number yet could be anything
         start = os.path.join(self.folder, base)
         self._make_room(start)
         length = one.length * share // 4
-        if length or not self.knows(one.source):  # what has no number yet could be anything
+        if length or not self.knows(one.source):
             length = max(length, one.stream.content.find(b">") + 1)
         copy = self._make(f"{start}.1", one.stream, bytes(one.stream.content[:length]))
         copy.length, copy.is_copy = length, True

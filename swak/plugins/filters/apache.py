@@ -7,10 +7,12 @@ from typing import Literal
 from swak.formats.access import AGENT, COMMON, SPACED_TIME, TIME, AccessLog
 from swak.options import option
 
-_HOST = "(?P<remote_addr>[^ ]+) (?P<remote_logname>[^ ]+) "
+# A remote_addr is never "-", and a remote_logname nearly always: that tells lines with a vhost from those of users with
+# spaces in their names.
 _VHOST = r"(?P<vhost>[^ ]+?)(?::(?P<port>[0-9]+))? "
-_USER = rf"(?P<remote_user>[^ ]+) {TIME}"
-_SPACED_USER = rf'(?P<remote_user>(?:[^"\\]|\\.)*?) {SPACED_TIME}'
+_HOST = "(?P<remote_addr>(?!- )[^ ]+) "
+_USER = rf"(?P<remote_logname>[^ ]+) (?P<remote_user>[^ ]+) {TIME}"
+_SPACED_USER = rf'(?P<remote_logname>-) (?P<remote_user>(?:[^"\\]|\\.)*?) {SPACED_TIME}'
 
 
 class Apache(AccessLog):
@@ -24,7 +26,8 @@ class Apache(AccessLog):
     request line, since what clients send is not always HTTP. The event gets the time of time_local.
 
     A line of another shape does not fit ("no match"), nor does one with an impossible time: such lines go to the dead
-    letters, unless `on_error` says otherwise.
+    letters, unless `on_error` says otherwise. That is also where `vhost` lines go in the other formats, and theirs in
+    `vhost`, and users with spaces in their names beside a remote_logname that is not "-".
 
     Example:
         `task(in_.FileTailing("/var/log/apache2/access.log"), out.Apache(), out.Stdout())`

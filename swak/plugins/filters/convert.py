@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Convert(Strict):
     """Convert fields to int, float, bool or str: parsers leave text.
 
-    `int` takes whole numbers of up to 4,300 digits, and 5.0 but not 5.5; `float` also 1e3, but no infinity and no NaN,
-    which JSON cannot carry; `bool` takes true, yes, on, 1, false, no, off and 0 in any case. Spaces around are ignored.
-    `str` makes JSON of what is nested. The texts in `nulls` become None, whatever the type; None stays None, and a field
-    that is missing is left alone. Only fields of the record itself can be converted, no nested ones.
+    `int` takes whole numbers of up to 4,300 digits, and the number 5.0 but not 5.5; `float` also 1e3, but no infinity
+    and no NaN, which JSON cannot carry; `bool` takes true, yes, on, 1, false, no, off and 0 in any case. Spaces around
+    are ignored. `str` makes JSON of what is nested. The texts in `nulls` become None, whatever the type; None stays
+    None, and a field that is missing is left alone. Only fields of the record itself can be converted, no nested ones.
 
     An event does not fit when one of the values cannot be converted: it goes to the dead letters as it came in, unless
     `on_error` says otherwise.
@@ -35,6 +35,10 @@ class Convert(Strict):
 
     types: dict[str, Literal["int", "float", "bool", "str"]] = option("Type of each field.")
     nulls: list[str] = option("Texts that become None.", default=["", "-"])
+
+    def check(self) -> list[tuple[str, str]]:
+        empty = [] if self.types else [("types names no field", 'give the type of each, such as {"status": "int"}')]
+        return super().check() + empty
 
     def open(self) -> None:
         self._conversions = {name: Conversion(kind, self.nulls) for name, kind in self.types.items()}
@@ -52,9 +56,11 @@ class Convert(Strict):
     def process_batch(self, batch: Batch) -> Outcome:
         """Convert whole columns of rows. Where a value does not fit, and for what is no row, go event by event."""
         body = batch.body
-        converted = self._rows(body) if isinstance(body, Rows) and body.rows else None
-        if converted is None:
-            converted = self._records(body) if isinstance(body, Dicts) else None
+        converted: Rows | Dicts | None = None
+        if isinstance(body, Rows) and body.rows:
+            converted = self._rows(body)
+        elif isinstance(body, Dicts):
+            converted = self._records(body)
         if converted is None:
             return process_each(self, batch)
         outcome = Outcome()

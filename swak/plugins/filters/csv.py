@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import TYPE_CHECKING
 
 from swak.formats.table import Table
@@ -19,9 +20,10 @@ class Csv(Table):
     that holds just the names of the columns is the head of a file: it is left out, and counted as filtered. A value
     with line ends arrives in one piece only if the input keeps those lines together (`multiline=` of FileTailing).
 
-    A line with more or fewer values than columns does not fit, nor does a quote that is not closed, text after a
-    closing quote, or a value of more than 131,072 characters: such lines go to the dead letters, unless `on_error`
-    says otherwise.
+    A line with more or fewer values than columns does not fit, nor does a quote that is not closed, text around a value
+    in quotes, a quote inside a value that has none around it, or a value of more than 131,072 characters: such lines go
+    to the dead letters, unless `on_error` says otherwise. The parts of a record whose quoted value was cut at its line
+    ends are mostly of that kind.
 
     Example:
         `task(in_.FileTailing("orders.csv"), out.Csv(["id", "customer", "total"]), out.Stdout())`
@@ -39,12 +41,23 @@ class Csv(Table):
             problems.append(("separator and quote are the same", "change one of them"))
         return problems
 
+    def open(self) -> None:
+        super().open()
+        mark, stop = re.escape(self.quote or "\n"), re.escape(self.separator)
+        value = f"(?:{mark}(?:[^{mark}]|{mark}{mark})*+{mark}|[^{mark}{stop}]*+)"
+        self._fits = re.compile(f"{value}(?:{stop}{value})*+").fullmatch
+
     def split(self, lines: Sequence[str]) -> list[list[str]]:
-        quoting = csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL
-        reader = csv.reader(lines, delimiter=self.separator, quotechar=self.quote, quoting=quoting, strict=True)
         try:
-            return list(reader)
+            if self.quote is None:
+                return list(csv.reader(lines, delimiter=self.separator, quoting=csv.QUOTE_NONE, strict=True))
+            found = list(csv.reader(lines, delimiter=self.separator, quotechar=self.quote, strict=True))
         except csv.Error as error:
             said = str(error)
             known = {"unexpected end of data": "a quote is not closed"}
             raise ValueError(known.get(said, said.partition(" - ")[0])) from None
+        # The reader takes quotes inside a value without quotes for text. They are rather the rest of a record that was
+        # cut inside a quoted value: to read that as values would be wrong, and nobody would see it.
+        if any(self.quote in line and self._fits(line) is None for line in lines):
+            raise ValueError("a quote inside a value without quotes")
+        return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Drop(Filter):
-    """Drop the events for which a condition holds, and count them as filtered.
+    r"""Drop the events for which a condition holds, and count them as filtered.
 
     The condition is a comparison of fields in Python's spelling, or a mapping: the event goes when every field has the
     value that stands there, or one of a list of values. In an expression there are
@@ -23,6 +23,8 @@ class Drop(Filter):
     - fields by name, `outer.inner` for nested ones, `field("c-ip")` for odd names; what is missing is None;
     - text, numbers, True, False, None, and lists of them;
     - `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `not in`, `and`, `or`, `not`, `matches(path, "^/health")`.
+
+    Text is Python's, backslashes too: a pattern takes an r, and so does the whole, `r'matches(path, r"^/\d+$")'`.
 
     A number is compared with text as a number, so `status >= 500` does what it says after a parser, too. Text that is
     no number, and what cannot be ordered, is neither greater nor less. Nothing else can be called: there is no way from

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from swak.formats.conditions import shown
+from swak.formats.conditions import expression, shown
 from swak.formats.rows import column, selected
 from swak.formats.template import look_up
 from swak.options import option
@@ -25,7 +24,7 @@ class Grep(Filter):
     of `exclude` does. A missing field, or None, matches nothing: with `include` the event goes, with `exclude` it
     stays. `outer.inner` leads into nested fields; values that are no text are tried as JSON.
 
-    What is dropped counts as filtered. Raw lines are passed on as the bytes that they are.
+    What is dropped counts as filtered, never as lost. Raw lines are passed on as the bytes that they are.
 
     Example:
         `task(in_.FileTailing("app.log"), out.Grep("ERROR|WARN", exclude={"message": "healthz"}), out.Stdout())`
@@ -42,15 +41,15 @@ class Grep(Filter):
             )
         for pattern in [*_by_field(self.include).values(), *_by_field(self.exclude).values()]:
             try:
-                re.compile(pattern)
-            except (re.error, OverflowError, RecursionError) as error:
-                problems.append((f"pattern {pattern!r} is not a regular expression: {error}", "see Python's `re`"))
+                expression(pattern)
+            except ValueError as error:
+                problems.append((str(error), "see Python's `re`"))
         return problems
 
     def open(self) -> None:
         rules = [(self.include, True), (self.exclude, False)]
         self._rules: list[tuple[str, Callable[[str], Any], bool]] = [
-            (name, re.compile(pattern).search, wanted)
+            (name, expression(pattern).search, wanted)
             for by, wanted in rules
             for name, pattern in _by_field(by).items()
         ]

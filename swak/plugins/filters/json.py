@@ -31,7 +31,7 @@ class Json(LineParser):
         `task(in_.FileTailing("app.jsonl"), out.Json(time_field="ts"), out.Stdout())`
     """
 
-    field: str = option("Record field that holds the text.", default="message")
+    field: str = option("Record field that holds the text; `outer.inner` leads into one.", default="message")
     time_field: str | None = option("Field of the object that holds the event's time.", default=None)
 
     growth = 4  # measured for an access log with short values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swak.formats.pairs import Pairs
+from swak.formats.pairs import GROWTH, ROW_BYTES, Pairs
 from swak.formats.parsing import LineParser, Part, Read
 from swak.options import option
 
@@ -19,7 +19,8 @@ class Kv(LineParser):
 
     Keys become fields; all values are text. Spaces around keys and values are no part of them. A value may stand in
     quotes: separators in it mean nothing, and `\"`, `\\`, `\n`, `\t`, `\r` and `\u00e9` stand for one character. Of a
-    key that comes twice the last value counts. Words that are no pair go to the field that `rest` names.
+    key that comes twice the last value counts. Words that are no pair go to the field that `rest` names, in the place
+    of a pair of that name.
 
     A line does not fit when it has no pair at all, when a quote at the start of a value is not closed or is followed by
     text, or, without `rest`, when a word is no pair: it goes to the dead letters, unless `on_error` says otherwise.
@@ -34,6 +35,9 @@ class Kv(LineParser):
     rest: str | None = option(
         "Field for the words that are no pair, joined by spaces; None: they are errors.", default=None
     )
+
+    growth = GROWTH
+    row_bytes = ROW_BYTES
 
     def check(self) -> list[tuple[str, str]]:
         problems = super().check()

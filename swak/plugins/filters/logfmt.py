@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swak.formats.pairs import logfmt
+from swak.formats.pairs import GROWTH, ROW_BYTES, logfmt
 from swak.formats.parsing import LineParser, Part, Read
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ class Logfmt(LineParser):
     Example:
         `task(in_.FileTailing("app.log"), out.Logfmt(), out.Time("ts"), out.Stdout())`
     """
+
+    growth = GROWTH
+    row_bytes = ROW_BYTES
 
     def read_line(self, line: str, time_ns: int, tag: str) -> Read:
         del tag

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from swak.formats.pairs import GROWTH, ROW_BYTES
 from swak.formats.parsing import LineParser, Part, Read
 from swak.formats.tabbed import unescaped
 from swak.options import option
@@ -29,6 +30,9 @@ class Ltsv(LineParser):
     """
 
     unescape: bool = option("Whether a backslash spells tabs and line ends.", default=False)
+
+    growth = GROWTH
+    row_bytes = ROW_BYTES
 
     def read_line(self, line: str, time_ns: int, tag: str) -> Read:
         del tag

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from swak.errors import Refused
 from swak.event import Block, Dicts, Event
 from swak.formats.placeholders import NAMES, Filled, filled
 from swak.formats.rows import in_parts
 from swak.formats.template import text_of
 from swak.options import option
-from swak.plugin import Filter, Outcome
+from swak.plugin import Filter, Outcome, process_each
 
 if TYPE_CHECKING:
     from swak.event import Batch, Record
+
+UNWRITABLE = (TypeError, ValueError, RecursionError)
+"""What making text of a value raises, when no format can carry it."""
 
 
 class Reform(Filter):
     """Rename, set, delete and keep fields of events, in this order, and give events another tag.
 
-    Values to set may hold placeholders: `${field}` (`${outer.inner}` for nested ones, `${record[time]}` for a field
-    with a name of the list here), `${time}` (ISO 8601, UTC), `${tag}`, `${tag_parts[0]}`, `${tag_prefix[1]}` (the parts
-    up to that one), `${tag_suffix[1]}` (from that one on), `${hostname}`, `${hostaddr}` and `${hostaddr_parts[0]}`.
-    Negative numbers count from the end; a part that is not there is empty. They all see the event as it came in. A
-    value that is one placeholder and nothing else keeps its type; in a longer text a missing field is empty, and what
-    is nested is JSON. Braces without `$` are text, and `$${` stands for `${`. Values that are no text are set as is.
+    Values to set, texts nested in them too, may hold placeholders: `${field}` (`${outer.inner}` for nested ones,
+    `${record[time]}` for a field with a name of the list here), `${time}` (ISO 8601, UTC), `${tag}`, `${tag_parts[0]}`,
+    `${tag_prefix[1]}` (the parts up to that one), `${tag_suffix[1]}` (from that one on), `${hostname}`, `${hostaddr}`
+    and `${hostaddr_parts[0]}`. Negative numbers count from the end; a part that is not there is empty. They all see the
+    event as it came in. A value that is one placeholder and nothing else keeps its type, and is None where the field is
+    missing; in a longer text a missing field is empty, and what is nested is JSON. Braces without `$` are text, and
+    `$${` stands for `${`.
 
-    A field that is not there cannot be renamed or deleted: nothing happens. A new name replaces a field of that name.
+    The fields to change are those of the record itself: "a.b" is the name of one field. One that is not there cannot be
+    renamed or deleted: nothing happens. A new name replaces a field of that name.
+
+    An event goes to the dead letters when text is to be made of a value that no format can carry.
 
     Example:
-        `task(in_.FileTailing("app.log"), out.Reform(set={"where": "${hostname}/${tag}"}, delete=["pid"]), out.Stdout())`
+        `task(in_.FileTailing("app.log"), out.Reform(set={"at": "${hostname}/${tag}"}, delete=["pid"]), out.Stdout())`
     """
 
     set: dict[str, Any] | None = option("Fields to set, with their values.", default=None)
@@ -39,35 +47,55 @@ class Reform(Filter):
 
     def check(self) -> list[tuple[str, str]]:
         problems = []
-        texts = [*(self.set or {}).values(), *([] if self.tag is None else [self.tag])]
-        for text in [one for one in texts if isinstance(one, str)]:
+        for value in [*(self.set or {}).values(), self.tag]:
             try:
-                filled(text)
+                filled(value)
             except ValueError as error:
-                problems.append((f"{text!r:.100}: {error}", f"there is {NAMES} and ${{field}}"))
+                problems.append((f"{value!r:.100}: {error}", f"there is {NAMES} and ${{field}}"))
+        problems += [
+            (f'the new field "{name}" is taken out again', "delete and keep come after rename and set")
+            for name in [*(self.rename or {}).values(), *(self.set or {})]
+            if name in (self.delete or []) or (self.keep is not None and name not in self.keep)
+        ]
         if self.set is None and self.rename is None and self.delete is None and self.keep is None and self.tag is None:
             problems.append(("nothing is to be changed", "give set, rename, delete, keep or tag"))
         return problems
 
     def open(self) -> None:
         values = (self.set or {}).items()
-        self._set: list[tuple[str, Filled]] = [(name, _filled(value)) for name, value in values]
+        self._set: list[tuple[str, Filled]] = [(name, filled(value)) for name, value in values]
         self._rename = list((self.rename or {}).items())
         self._delete = self.delete or []
         self._keep = None if self.keep is None else list(self.keep)
+        self._changes_nothing = not (self._set or self._rename or self._delete) and self._keep is None
         self._tag = None if self.tag is None else filled(self.tag)
 
     def process(self, event: Event) -> Event:
+        try:
+            return self._reformed(event)
+        except UNWRITABLE as error:
+            raise Refused([event], f"Reform: a value cannot be made text: {error}") from None
+
+    def process_batch(self, batch: Batch) -> Outcome:
+        try:
+            return self._all_reformed(batch)
+        except UNWRITABLE:
+            return process_each(self, batch)
+
+    def _reformed(self, event: Event) -> Event:
         tag = event.tag if self._tag is None else text_of(self._tag(event))
         return Event(tag, event.time_ns, self._changed(event, event.record.copy()))
 
-    def process_batch(self, batch: Batch) -> Outcome:
+    def _all_reformed(self, batch: Batch) -> Outcome:
         outcome = Outcome()
         times, tags = batch.body.times(), batch.tags
         events = [Event(*parts) for parts in zip(batch.tag_list(), times, batch.body.records(), strict=True)]
         if self._tag is not None:
             tags = [text_of(self._tag(event)) for event in events]
             tags = tags[0] if len(set(tags)) == 1 else tags
+        if self._changes_nothing and isinstance(tags, str):
+            outcome.parts += [(batch.body, tags)] if isinstance(batch.body, Block) else in_parts(batch.body, tags)
+            return outcome
         records = [self._changed(event, event.record.copy() if self._set else event.record) for event in events]
         size_bytes = None if isinstance(batch.body, Block) else batch.size_bytes
         outcome.parts += in_parts(Dicts(records, times, size_bytes), tags)
@@ -82,7 +110,3 @@ class Reform(Filter):
         if self._keep is not None:
             return {name: record[name] for name in self._keep if name in record}
         return record
-
-
-def _filled(value: Any) -> Filled:
-    return filled(value) if isinstance(value, str) else lambda _: value

@@ -24,8 +24,8 @@ class Regex(PatternFilter):
     or whatever `time_format` describes; without a zone it counts as UTC. The group stays in the record, too.
 
     Text that does not match does not fit ("no match"), nor does an impossible time, nor a field that is missing or is
-    no text: such events go to the dead letters, unless `on_error` says otherwise. A pattern with nested repetition, such as `(a+)+`, can take for ever on a line that
-    nearly matches.
+    no text: such events go to the dead letters, unless `on_error` says otherwise. A pattern with nested repetition,
+    such as `(a+)+`, can take for ever on a line that nearly matches.
 
     Example:
         `task(in_.FileTailing("app.log"), out.Regex(r"^(?P<level>\w+) (?P<message>.*)"), out.Stdout())`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import methodcaller
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from swak.formats.parsing import LineParser, Part, Read
@@ -25,8 +25,9 @@ class Syslog(LineParser):
     {id: {name: value}}. What is "-" or missing is None; all else is text.
 
     The event gets the time of the line, which is no field. It may be `Nov 21 01:07:27`, with a year or a fraction too,
-    or ISO 8601. Without a zone it counts as in `zone`. Without a year it is the last such time that lies at most 7 days
-    after the day on which the line was read: older than a year, a line is dated too late.
+    or ISO 8601; a leap second counts as the first of the next day. Without a zone it counts as in `zone`. Without a
+    year it is the last such time that lies at most 7 days after the day on which the line was read: older than a year,
+    a line is dated too late.
 
     A line of another shape does not fit ("no match"), nor does one with an impossible time or a priority above 191:
     such lines go to the dead letters, unless `on_error` says otherwise.
@@ -71,7 +72,8 @@ class Syslog(LineParser):
         matches = list(map(likely.find, lines))
         if not all(matches) or min(read_times) // DAY_NS != max(read_times) // DAY_NS:
             return None
-        pris, texts, *columns = zip(*map(methodcaller("groups"), matches), strict=True)
+        groups = map(re.Match.groups, matches)  # type: ignore[arg-type]  # all() has seen that none is None
+        pris, texts, *columns = zip(*groups, strict=True)
         known_ns = self._times.read_at(read_times[0])
         if likely.data_index is not None and any(columns[likely.data_index - 2]):
             columns[likely.data_index - 2] = tuple(map(structured, columns[likely.data_index - 2]))

@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 class Time(Strict):
     """Take the event's time from a field.
 
-    `format` says how the time is written: "iso" (ISO 8601, or seconds since 1970), "clf" (as in access logs), "s", "ms",
-    "us" or "ns" (numbers since 1970, also as text), or a pattern of Python's `strptime`, such as "%d.%m.%Y %H:%M:%S".
-    Of several the first that fits counts. A field that holds a number counts in the first unit among them, or else in
-    seconds. Without a zone in the text the time is of `zone`. Where a pattern has no year, it is the last such time that
+    `format` says how the time is written: "iso" (ISO 8601, or seconds since 1970), "clf" (as in access logs), "s",
+    "ms", "us" or "ns" (numbers since 1970, also as text), or a pattern of Python's `strptime`, such as
+    "%d.%m.%Y %H:%M:%S.%f", where `%f` takes 1 to 9 digits behind a point or comma. Names of months and days are
+    English, unless a program that embeds swak has set another locale. Of several formats the first that fits counts. A
+    field that holds a number counts in the first unit among them, or else in seconds.
+
+    Without a zone in the text the time is of `zone`. An hour that clocks show twice counts as the first of the two; one
+    that they skip counts as if they had not been set yet. Where a pattern has no year, it is the last such time that
     lies at most 7 days after the day of the event's time so far. What a text means is remembered: reading costs little.
 
-    The field stays in the record, unless `keep=False`. A field that is None or missing leaves the event as it is.
+    The field stays in the record, unless `keep=False`; it must be one of the record itself, no nested one. A field that
+    is None or missing leaves the event as it is.
 
     An event does not fit when its field holds no time, or one beyond the years 1678 to 2262: it goes to the dead
     letters, unless `on_error` says otherwise.
@@ -40,7 +45,7 @@ class Time(Strict):
 
     field: str = option("Record field that holds the time.", default="time")
     format: str | list[str] = option("How the time is written.", default="iso")
-    zone: str = option('Zone of times without one: "UTC", "local" or a name such as "Asia/Seoul".', default="UTC")
+    zone: str = option('Zone of times without one: "UTC", "local", "+09:00" or "Asia/Seoul".', default="UTC")
     keep: bool = option("Whether the field stays in the record.", default=True)
 
     def check(self) -> list[tuple[str, str]]:
@@ -48,7 +53,7 @@ class Time(Strict):
         try:
             zone_of(self.zone)
         except ValueError as error:
-            problems.append((str(error), 'write "UTC", "local" or a name such as "Asia/Seoul"'))
+            problems.append((str(error), 'write "UTC", "local", "+09:00" or a name such as "Asia/Seoul"'))
         if not self._formats:
             problems.append(("format is empty", 'leave it out, or write "iso"'))
         problems += [(wrong, "see: swak desc out.Time") for one in self._formats if (wrong := wrong_with(one))]

@@ -27,15 +27,15 @@ class W3C(LineParser):
     last `#Date:` line names.
 
     What `#Fields:` said is kept for each tag, since a filter does not see which file a line is from: files with
-    different fields need different tags. It is forgotten at a restart. Lines then do not fit until the next such line;
-    give `fields` where files are read on in their middle.
+    different fields need different tags. It is forgotten at a restart: `header=["#Date:", "#Fields:"]` lets
+    `in_.FileTailing` hand those lines out again where it reads on in the middle of a file. Without that, give `fields`.
 
     A line does not fit when it has more or fewer values than there are fields, when no `#Fields:` came before it, or
     when its time is impossible; neither does a `#Fields:` line that names none, or one twice. Such lines go to the dead
     letters, unless `on_error` says otherwise.
 
     Example:
-        `task(in_.FileTailing("u_ex*.log"), out.W3C(), out.Stdout())`
+        `task(in_.FileTailing("u_ex*.log", header=["#Date:", "#Fields:"]), out.W3C(), out.Stdout())`
     """
 
     fields: list[str] | None = option("Fields of the lines before any #Fields.", default=None)
@@ -61,7 +61,7 @@ class W3C(LineParser):
             return None
         columns = self._told.get(tag, self._first)
         if columns is None:
-            raise ValueError("no #Fields before it")
+            raise ValueError("no #Fields before it, and the option fields names none")
         values = split(line)
         if len(values) != len(columns.headers):
             raise ValueError(f"{len(values)} values for {len(columns.headers)} fields")

@@ -66,6 +66,8 @@ class FileTailing(Input):
       `multiline={"start": ..., "continue": ..., "end": ..., "timeout": "1s", "max_bytes": "256KiB"}`. Patterns are
       searched in each line. An event that may go on is handed out after the timeout, at a rotation, and when swak
       stops. One that would be larger than `max_bytes` is split there, and counted.
+    - **Header lines**, such as W3C's `#Fields:`, tell how to read what follows. Where a file is read on in its middle,
+      after a restart or with `from_="end"`, the last line before that begins like each of `header` comes once more.
     - **Compressed files** that a pattern matches are left alone and told; with `compressed=True` gzip, bzip2 and xz
       are read (positions count unpacked bytes: a restart unpacks again what it skips).
     - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile. A file
@@ -89,9 +91,7 @@ class FileTailing(Input):
     tag: str = option("Tag of the events.", default="file")
     max_line: Size = option("Longest line that is delivered whole.", default="1MiB", above=0)
     exclude: str | list[str] = option("Patterns of paths, or of names when without a slash, to leave out.", default=[])
-    watch: Literal["auto", "poll"] = option(
-        "How growth and new names are noticed: by the system's events, or by looking only.", default="auto"
-    )
+    watch: Literal["auto", "poll"] = option("How files are noticed: by events, or by looking only.", default="auto")
     compressed: bool = option("Whether patterns take compressed files, too.", default=False)
     encoding: str = option("Encoding of the files, any of Python's for text.", default="utf-8")
     raw: str = option("Field for the bytes of a line that are no text, as they were read; none if empty.", default="")
@@ -100,6 +100,8 @@ class FileTailing(Input):
         default=None,
     )
     fields: list[str] = option('Fields to add: any of "path", "offset" (of the first byte), "host".', default=[])
+
+    header: list[str] = option('How lines begin that tell how to read the following ones, e.g. "#Fields:".', default=[])
 
     replays: ClassVar[bool] = True
     wait_s: float = 5.0
@@ -155,6 +157,7 @@ class FileTailing(Input):
             fields=self.fields,
             host=socket.gethostname(),
             raw_field=self.raw,
+            header=self.header,
         )
         self._files = Files(
             self._tree(),

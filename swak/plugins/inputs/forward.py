@@ -35,9 +35,10 @@ class Forward(Input):
       know it) or `ca` (senders must show a certificate by one of its authorities). `users` also wants a name and a
       password. Without TLS, `cert` that is, everybody on the way can read the events.
     - **What it refuses**: what is not the protocol, or larger than `chunk_max` (unpacked: four times that), who takes
-      longer than `timeout` for a handshake, or for a chunk at less than 16 KiB/s, who ends in the middle of a chunk or
-      never reads its acks. That connection is closed, counted in the receipt and told in the log; no other one notices.
-      Chunks on their way take 256 MiB of memory at most: beyond that they are received one after the other.
+      longer than `timeout` for a handshake, pauses for as long within a chunk or sends it at less than 16 KiB/s, who
+      ends in the middle of a chunk or never reads its acks. That connection is closed, counted in the receipt and told
+      in the log; no other one notices. Large chunks on their way take 256 MiB of memory: beyond that they are received
+      one after the other. Of compression it takes gzip only; other kinds are refused by their name.
     - **Heartbeats** by TCP and by UDP are answered.
 
     A buffer in memory keeps events unsettled: where it may do so for longer than `ack_timeout`, `swak check` refuses

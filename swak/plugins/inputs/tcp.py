@@ -31,6 +31,9 @@ class Tcp(Input):
     in `tags`, and is counted. `line` and `plain` keep the text of a line in `message`. The field `host` is the
     sender's address, unless the record has one; with `host_field=None` lines pass untouched, which costs least.
 
+    While no stage looks inside, JSON keeps the bytes it came as, with `host` added at the end. Where a stage looks, of
+    a key that comes twice the last value counts, and a number beyond a float's range is text.
+
     TCP has no acks: what was received and not yet delivered is lost when swak dies, and the receipt names what was
     lost when it stops; senders that must know use `in_.Forward` or `in_.Http`. When the stages behind are full,
     nothing is read, and senders wait. A line longer than `max_line` is cut there. So is the unfinished line of a

@@ -89,7 +89,10 @@ class Udp(Input):
 
     def _chunks(self, wait_s: float) -> list[Chunk]:
         assert self._datagrams is not None
+        before = self._cut
         came = [(self._bounded(data), host) for data, host in self._datagrams.read(wait_s)]
+        if self._cut > before:
+            self.log.warning("datagrams are too long and were cut", max_size=self.max_size, datagrams_cut=self._cut)
         return [Chunk(body, self.tag, SOURCE) for body in self._codec.texts(came, self.clock.time_ns())]
 
     def notes(self) -> str:
@@ -115,5 +118,4 @@ class Udp(Input):
         if len(data) <= self.max_size:
             return data
         self._cut += 1
-        self.log.warning("a datagram is too long and was cut", cut_bytes=len(data) - self.max_size, cut=self._cut)
         return data[: self.max_size]

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from swak.errors import Refused
 from swak.event import Batch
 from swak.formats.registry import Format, LineFormat, Shape
 from swak.formats.template import zone_of
@@ -13,11 +14,12 @@ from swak.plugin import Output, Pending
 from swak.sinks.append import Manner
 from swak.sinks.compress import available
 from swak.sinks.explain import explained
-from swak.sinks.fileset import FileSet
+from swak.sinks.fileset import Bounds, FileSet
 from swak.sinks.guard import Guard, aborted_error
 from swak.sinks.pathname import PathTemplate, path_problems
 from swak.sinks.rotation import Rules
 from swak.sinks.stream import Stream, is_stream
+from swak.sinks.whole import framing_of
 
 SYNC_BYTES = 8 * 1024 * 1024
 """What may wait for a sync at most."""
@@ -28,34 +30,49 @@ WAIT_S = 0.5
 class File(Output):
     """Append each event to a file, or to one of many.
 
-    **Formats**: `json` (the record, one object a line), `raw` (lines as they were read; of an event that was parsed
-    the field `message`, or else the record as JSON), `csv` and `tsv` (the `fields`, after a line with their names if
-    `header=True`), `ltsv`, `msgpack` (one map after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON
-    with `@version`, `@timestamp` and `host`). A record that the format cannot carry goes to the dead letters.
+    **Formats**: `json` (the record, one object a line), `json_spaced` (the same with a space after each comma and
+    colon), `raw` (lines as they were read; of an event that was parsed the field `message`, or else the record as
+    JSON), `csv` and `tsv` (the `fields`, after a line with their names if `header=True`), `ltsv`, `msgpack` (one map
+    after the other), `line` (the `template`), `rubydebug`, `logstash` (JSON with `@version`, `@timestamp` and `host`).
+    In JSON, NaN and infinity become null, bytes Base64, keys that are numbers text, and halves of surrogate pairs
+    U+FFFD. In `tsv` and `ltsv` tabs, line ends and backslashes become a backslash and t, n, r or another one; csv
+    quotes them. A record that the format cannot carry goes to the dead letters. None but `logstash`, `line` and
+    `rubydebug` write the event's time: where the record lacks it, `out.Reform(set={"time": "${time}"})` adds it.
 
-    **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's time, `{tag}` and `{field}` for what the event
-    has; write `%%` and `{{` for the characters. A value never leaves its folder: slashes, backslashes and what cannot
-    be printed become `_`, so do a leading dot and a missing value, and a hash takes the middle of a name of more
-    than 180 bytes; the first time this is told in the log. At most `open_max` files are open; the one that was not
-    written to for longest is closed first, and each that was quiet for `close_after`.
+    **Path**: `%Y`, `%m`, `%d`, `%H` and the like stand for the event's own time (not that of its arrival) in the
+    `zone`, `{tag}` and `{field}` for what the event has; write `%%` and `{{` for the characters. A value never leaves
+    its folder: slashes, backslashes and what cannot be printed become `_`, so do a leading dot and a missing value,
+    and a hash takes the middle of a name of more than 180 bytes; the first time this is told in the log. At most
+    `open_max` files are open; the one that was not written to for longest is closed first, and so is each that was
+    quiet for `close_after`, as soon as something else is written. Events whose path is that of a folder or a device,
+    and those that would make more than `paths_max` files within an hour, go to the dead letters.
 
     **Delivery**: with `fsync`, events count as delivered once the disk has them: at most that long, or 8 MiB, after
     they were written. With `fsync=None` they count when the system has them: a crash of swak loses nothing then, but
     a power cut can take what the system had not yet written (on Linux up to half a minute) without anybody noticing.
     To one file a batch is written as a whole or not at all; when the disk is full it waits. What a killed process
-    left of a line is moved to `<path>.torn`. When a file is renamed or deleted (logrotate), its path is opened anew;
+    left of an event is moved to `<path>.torn`. When a file is renamed or deleted (logrotate), its path is opened anew;
     what was not synced by then is synced, or written again. Several outputs may share a file.
 
     **Rotation**: before a file would grow beyond `rotate_size`, and with the first write of each `rotate_every`
-    (counted from midnight), it gets the time behind its name, `app.log.20261121-010203.000001`. Nothing is ever
-    written over or removed. With `compress`, a file that was rotated, or closed for good, is compressed in the
-    background; the plain one goes when the compressed one is on disk. With `suffix` a file has its name only when it
-    is closed for good, and that suffix before. What a killed process left unfinished is finished at the next start.
+    (counted from midnight of the `zone`), it gets the time behind its name, `app.log.20261121-010203.000001`. Nothing
+    is ever written over, and nothing removed but for `keep`: the oldest rotated files of a path beyond that number.
+    A file that follows a rotated one gets its owner (if swak runs as root) and its permissions. With `compress`, a
+    file that was rotated, or closed for good, is compressed in the background; the plain one goes when the compressed
+    one is on disk. With `suffix` a file has its name only when it is closed for good, and that suffix before.
+
+    What a killed process left unfinished is finished at the next start: what has the suffix, what was rotated, and
+    with `compress` every file that only the time tells apart. Where tags or fields name files to be compressed, give
+    a suffix as well: without one, those files could be anybody's.
 
     A FIFO, a device and /dev/stdout work as well, without sync.
 
     Example:
         `task(in_.FileTailing("app.log"), out.Json(), out.File("/var/log/app-%Y%m%d.json", compress="gzip"))`
+
+        `task(in_.Forward(), out.File("/srv/logs/{tag}/%Y%m%d.log", format="ltsv", suffix=".part", compress="gzip"))`
+
+        `task(in_.FileTailing("app.log"), out.File("copy.log", format="raw", rotate_size="100m", keep=10))`
     """
 
     path: str = option("File to append to, made with its folder; strftime, {tag} and {field} may stand in it.")
@@ -72,6 +89,8 @@ class File(Output):
     suffix: str = option('Ending of the name until the file is finished, e.g. ".part".', default="")
     open_max: int = option("Files that are open at a time.", default=64, above=0)
     close_after: Duration = option("How long a file of a varying path may be quiet.", default="5m", above=0)
+    keep: int | None = option("Rotated files of a path that stay; older ones are removed.", default=None, above=0)
+    paths_max: int = option("Files that tags and fields may name within an hour.", default=10_000, above=0)
 
     _aborted = False
     _guard: Guard | None = None
@@ -85,6 +104,8 @@ class File(Output):
         problems = path_problems(self.path, self.suffix, self.mode) + self._shape.problems()
         if self.compress and not available(self.compress):
             problems.append((f"this Python has no {self.compress}", "pip install backports.zstd, or take gzip"))
+        if self.keep and not (self.rotate_size or self.rotate_every):
+            problems.append(("keep without rotation", 'give rotate_size or rotate_every, e.g. rotate_every="1d"'))
         if self.header and self.format not in {"csv", "tsv"}:
             problems.append((f'format="{self.format}" has no header', 'leave it out, or choose "csv" or "tsv"'))
         return problems
@@ -118,6 +139,9 @@ class File(Output):
                 self._sink.write(batch, self._format)
             elif self._sink is not None:
                 self._sink.write(self._format.encode(batch), WAIT_S)
+        except Refused:
+            self._well = True
+            raise
         except OSError as error:
             raise explained(error, self.path) from error
         self._well = True
@@ -133,10 +157,10 @@ class File(Output):
             self._well = True
 
     def due_at(self) -> float | None:
-        if self._pending_since is None or self.fsync is None or not isinstance(self._sink, FileSet):
-            return None
-        full = self._sink.pending_bytes >= SYNC_BYTES or self._sink.lost
-        return self._pending_since + (0.0 if full else self.fsync)
+        sink = self._sink if isinstance(self._sink, FileSet) else None
+        if sink is None or self._pending_since is None or self.fsync is None:
+            return None if sink is None else sink.due_at()
+        return self._pending_since + (0.0 if sink.pending_bytes >= SYNC_BYTES or sink.lost else self.fsync)
 
     def probe(self) -> bool:
         if isinstance(self._sink, Stream):
@@ -177,12 +201,11 @@ class File(Output):
     def _files(self) -> FileSet:
         head = self._shape.made().head if self.header else b""
         mode = None if self.mode is None else int(self.mode, 8)
-        manner = Manner(self.fsync is not None, mode, head, packed=self.format == "msgpack")
-        rules = Rules(self.rotate_size, self.rotate_every, self.suffix, self.compress, zone_of(self.zone))
+        manner = Manner(self.fsync is not None, mode, head, framing_of(self.format))
+        rules = Rules(self.rotate_size, self.rotate_every, self.suffix, self.compress, zone_of(self.zone), self.keep)
         template = PathTemplate(self.path, self.zone, self._tell)
-        return FileSet(
-            template, self.clock, manner, rules, open_max=self.open_max, close_after_s=float(self.close_after)
-        )
+        bounds = Bounds(self.open_max, float(self.close_after), self.paths_max)
+        return FileSet(template, self.clock, manner, rules, bounds)
 
     def _sample(self) -> str:
         return PathTemplate(self.path, self.zone).path("x", self.clock.time_ns(), {})

@@ -59,6 +59,10 @@ def test_a_vhost_line_begins_with_the_host_and_perhaps_its_port(rest: str) -> No
         ("GET /apache_pb.gif HTTP/1.0", "-", "request", "-"),
         ("GET /apache_pb.gif HTTP/1.0", r"GET /\"q\" HTTP/1.1", "request", r"GET /\"q\" HTTP/1.1"),
         ("GET /apache_pb.gif HTTP/1.0", r"\x16\x03", "request", r"\x16\x03"),
+        ("GET /apache_pb.gif HTTP/1.0", "", "request", ""),
+        (" 200 ", " - ", "status", "-"),
+        ("frank", "", "remote_user", ""),
+        ("frank", "a [b] c", "remote_user", "a [b] c"),
         ("(Win98; I ;Nav)", r"\"x\\", "http_user_agent", r"Mozilla/4.08 [en] \"x\\"),
     ],
 )
@@ -71,6 +75,25 @@ def test_a_line_of_another_shape_does_not_fit(line: str) -> None:
     dead: list[DeadEvent] = []
     assert drive_batch(Apache(), block_of(line), dead=dead) == []
     assert dead[0].reason == "Apache: no match"
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("combined", f"www.example.com {COMBINED}"),
+        ("combined", f"www.example.com:443 {COMBINED.replace('frank', 'frank b')}"),
+        ("combined", COMBINED.replace(" - frank", " ident frank b")),
+        ("common", f"www.example.com {COMMON}"),
+        ("common", COMBINED),
+        ("vhost", COMBINED),
+        ("vhost", COMBINED.replace("frank", "frank b")),
+    ],
+)
+def test_a_line_of_another_format_is_never_read_wrongly(form: str, line: str) -> None:
+    dead: list[DeadEvent] = []
+    assert drive_batch(Apache(form), block_of(line), dead=dead) == []
+    assert [one.reason for one in dead] == ["Apache: no match"]
+    assert_same_both_ways(Apache(form), block_of(line, COMBINED, COMMON))
 
 
 def test_an_impossible_time_does_not_fit() -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from swak.formats.pairs import Pairs
-from swak.plugin import DeadEvent
 from swak.plugins.filters.kv import Kv
 from swak.testing import assert_same_both_ways, batch_of, block_of, drive_batch, event
+
+if TYPE_CHECKING:
+    from swak.plugin import DeadEvent
 
 
 @pytest.mark.parametrize(

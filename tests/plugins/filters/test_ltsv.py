@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from swak.formats.columns import ltsv_line
-from swak.plugin import DeadEvent
 from swak.plugins.filters.ltsv import Ltsv
-from swak.testing import assert_same_both_ways, batch_of, block_of, drive, drive_batch, event
+from swak.testing import assert_same_both_ways, batch_of, block_of, drive, drive_batch, event, outcome_of
+
+if TYPE_CHECKING:
+    from swak.plugin import DeadEvent
 
 
 def test_labels_become_fields_and_values_may_hold_colons() -> None:
@@ -42,3 +46,8 @@ def test_backslashes_mean_nothing_unless_asked_for() -> None:
 @given(some.lists(some.text(some.sampled_from("ab:\t\\n\ud800"), max_size=12), max_size=6))
 def test_both_ways_agree_on_anything(lines: list[str]) -> None:
     assert_same_both_ways(Ltsv(unescape=True), batch_of([event({"message": line}) for line in lines]))
+
+
+def test_size_counts_what_pairs_become() -> None:
+    ((body, _),) = outcome_of(Ltsv(), block_of("host:web-1\tstatus:200")).parts
+    assert body.size_bytes == 8 * 22 + 250

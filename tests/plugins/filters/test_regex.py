@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swak.errors import ConfigError
-from swak.event import Block, Rows
+from swak.event import Batch, Block, Rows
+from swak.formats.lines import json_lines
+from swak.formats.registry import Shape
 from swak.plugins.filters.regex import Regex
-from swak.testing import assert_same_both_ways, block_of, drive, drive_batch, event, outcome_of
+from swak.testing import assert_same_both_ways, block_of, drive, drive_batch, event, outcome_of, promise
 
 if TYPE_CHECKING:
     from swak.plugin import DeadEvent
@@ -148,3 +150,31 @@ def test_copies_of_a_plugin_make_rows_that_travel_together() -> None:
         if isinstance(body, Rows)
     ]
     assert type(rows[0]) is type(rows[1])
+
+
+GREEDY = (
+    r"(?P<remoteaddr>\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}) - (?P<remoteuser>\S+) \[(?P<timelocal>[^\]]+)\] "
+    r'"(?P<method>[A-Z]+) (?P<url>.+)HTTP/1\.[01]" (?P<statuscode>\d{3}) (?P<bytessent>\d+) '
+    r'(["](?P<refferer>(\-)|(.+))["]) (["](?P<useragent>.+)["])'
+)
+"""The pattern of a pipeline that people have: its last group takes the forwarded address for a part of the agent."""
+FORWARDED = (
+    '172.22.0.1 - - [27/May/2020:08:23:31 +0000] "GET / HTTP/1.1" 304 0 "-" '
+    '"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_4) AppleWebKit/537.36 (KHTML, like Gecko) '
+    'Chrome/83.0.4103.61 Safari/537.36" "-"'
+)
+SPACED = (
+    r'{"remoteaddr": "172.22.0.1", "remoteuser": "-", "timelocal": "27/May/2020:08:23:31 +0000", "method": "GET", '
+    r'"url": "/ ", "statuscode": "304", "bytessent": "0", "refferer": "-", '
+    r'"useragent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_4) AppleWebKit/537.36 (KHTML, like Gecko) '
+    r'Chrome/83.0.4103.61 Safari/537.36\" \"-"}'
+)
+"""What that pipeline writes, byte for byte."""
+
+
+def test_a_greedy_pattern_gives_the_json_that_others_give() -> None:
+    ((body, tags),) = outcome_of(Regex(GREEDY), block_of(FORWARDED, FORWARDED)).parts
+    batch = Batch(body, tags, promise())
+    assert Shape("json_spaced").made().encode(batch).decode() == f"{SPACED}\n{SPACED}\n"
+    assert json_lines(body).splitlines()[0] == SPACED.replace('": "', '":"').replace('", "', '","').encode()
+    assert_same_both_ways(Regex(GREEDY), block_of(FORWARDED, FORWARDED))

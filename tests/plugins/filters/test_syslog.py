@@ -107,6 +107,9 @@ def test_without_a_time_the_event_keeps_its_own() -> None:
         ("Nov 21 2019 01:07:27", "2019-11-21T01:07:27+00:00"),
         ("Nov 21 01:07:27.25", "2026-11-21T01:07:27.250000+00:00"),
         ("2026-11-21T01:07:27.5+09:00", "2026-11-20T16:07:27.500000+00:00"),
+        ("Dec 31 23:59:60", "2026-01-01T00:00:00+00:00"),
+        ("Dec 31 2016 23:59:60.5", "2017-01-01T00:00:00.500000+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
     ],
 )
 def test_the_year_is_the_last_one_that_is_not_a_week_ahead(text: str, meant: str) -> None:
@@ -145,6 +148,11 @@ def test_lines_read_on_several_days_have_the_year_of_their_own_day() -> None:
         ("<34>Oktober 11 22:14:15 a b: c", "no match"),
         ("<34>Okt 11 22:14:15 a b: c", "there is no time 'Okt 11 22:14:15'"),
         ("<34>1 yesterday a b c d -", "there is no time 'yesterday'"),
+        ("<34>1 2003 a b c d -", "there is no time '2003'"),
+        ("<34>Oct 11 22:14:60 a b: c", "there is no time 'Oct 11 22:14:60': second must be in 0..59"),
+        ("<34>1 - a b c d [x y=z]", "no match"),
+        ("<34>su: it tells no time", "no match"),
+        ("<34", "no match"),
         ('<34>1 - a b c d [x y="z"', "no match"),
     ],
 )

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from swak.formats.columns import tsv_line
 from swak.formats.tabbed import unescaped
-from swak.plugin import DeadEvent
 from swak.plugins.filters.tsv import Tsv
 from swak.testing import assert_same_both_ways, block_of, drive, drive_batch, event, outcome_of
+
+if TYPE_CHECKING:
+    from swak.plugin import DeadEvent
 
 
 def test_values_between_tabs_become_fields() -> None:

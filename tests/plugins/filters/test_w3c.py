@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SAMPLE = (Path(__file__).parent / "samples" / "u_ex261121.log").read_text(encoding="utf-8").splitlines()
 HEAD = "#Fields: date time c-ip cs(User-Agent)"
 AT_NS = 1_795_219_208 * 10**9
+NO_FIELDS = "W3C: no #Fields before it, and the option fields names none"
 
 
 def reasons(*lines: str, plugin: W3C | None = None) -> list[str]:
@@ -92,7 +93,7 @@ def test_without_any_time_the_event_keeps_its_own() -> None:
 
 
 def test_lines_that_do_not_fit_are_named() -> None:
-    assert reasons("x") == ["W3C: no #Fields before it"]
+    assert reasons("x") == [NO_FIELDS]
     assert reasons(HEAD, "a b c") == ["W3C: 3 values for 4 fields"]
     assert reasons(HEAD, "2026-02-30 00:00:00 a b")[0].startswith("W3C: there is no time '2026-02-30 00:00:00'")
 
@@ -106,7 +107,7 @@ def test_lines_that_do_not_fit_are_named() -> None:
     ],
 )
 def test_fields_that_cannot_be_told_apart_do_not_fit_nor_do_their_lines(line: str, said: str) -> None:
-    assert reasons("#Fields: x", "1", line, "2") == [said, "W3C: no #Fields before it"]
+    assert reasons("#Fields: x", "1", line, "2") == [said, NO_FIELDS]
 
 
 def test_the_tag_that_came_first_is_forgotten_first() -> None:
@@ -131,3 +132,29 @@ def test_fields_given_must_differ() -> None:
 
 def test_an_unclosed_quote_is_part_of_a_value() -> None:
     assert w3c.split('"a b" "c d') == ["a b", '"c', "d"]
+
+
+def test_after_a_restart_in_the_middle_of_a_file_lines_are_dead_until_the_next_fields_come() -> None:
+    head, *lines = [line for line in SAMPLE if line.startswith("#Fields") or not line.startswith("#")]
+    plugin = W3C()
+    plugin.open()
+    plugin.process_batch(block_of(head, lines[0]))
+    plugin.close()
+    plugin.open()
+    outcome = plugin.process_batch(block_of(*lines))
+    assert [one.event.record["message"] for one in outcome.dead] == lines[:3]
+    assert {one.reason for one in outcome.dead} == {NO_FIELDS}
+    assert [one.record["cs-uri-stem"] for one in events_of(outcome)] == ["/health"]
+
+
+def test_fields_that_were_given_read_a_file_on_in_its_middle() -> None:
+    head, *lines = [line for line in SAMPLE if line.startswith("#Fields") or not line.startswith("#")]
+    made = drive_batch(W3C(head.split()[1:]), block_of(*lines))
+    assert made == drive_batch(W3C(), block_of(head, *lines))
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\x01"])
+def test_a_field_that_cannot_be_named_so_is_shown(name: str) -> None:
+    said, *others = reasons(f"#Fields: {name} c", "1 2")
+    assert said == f"W3C: {name!r} can be no field: it holds a quote, a backslash or a control character"
+    assert others == [NO_FIELDS]

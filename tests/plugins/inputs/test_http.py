@@ -137,6 +137,8 @@ def test_no_events_are_delivered_at_once() -> None:
     ("options", "line", "extra", "status"),
     [
         ({}, "GET / HTTP/1.1", "", 405),
+        ({"user": "me", "password": "pw"}, "POST / HTTP/1.1", "Authorization: Basic bWU6cHg=\r\n", 401),
+        ({}, "POST / HTTP/1.1", "Content-Type: application/msgpack\r\n", 415),
         ({"path": "/logs"}, "POST /other HTTP/1.1", "", 404),
         ({"token": "abc"}, "POST / HTTP/1.1", "", 401),
         ({"token": "abc"}, "POST / HTTP/1.1", "Authorization: Bearer abd\r\n", 401),
@@ -158,6 +160,28 @@ def test_the_right_token_and_path_are_taken() -> None:
     fields, line = "Authorization: Bearer abc\r\n", "PUT /logs?x=1 HTTP/1.1"
     with opened(path="/logs", token="abc") as plugin, post(plugin, b"{}", fields, line=line):
         assert len(chunks(plugin)) == 1
+
+
+def test_the_right_name_and_password_are_taken() -> None:
+    fields = "Authorization: Basic bWU6cHc=\r\n"
+    with opened(user="me", password="pw") as plugin, post(plugin, b"{}", fields):
+        assert len(chunks(plugin)) == 1
+
+
+@pytest.mark.parametrize(("path", "tag"), [("/app/web?x=1", "app.web"), ("/", "http"), ("/a.b/", "a.b")])
+def test_the_path_may_be_the_tag(path: str, tag: str) -> None:
+    with opened(tag=None) as plugin, post(plugin, b"{}", line=f"POST {path} HTTP/1.1"):
+        assert [chunk.tag for chunk in chunks(plugin)] == [tag]
+
+
+def test_anybody_may_ask_whether_it_is_up() -> None:
+    with opened(token="abc") as plugin:
+        assert answer(plugin, post(plugin, b"", line="GET /health HTTP/1.1")) == (200, {"up": True})
+
+
+def test_what_is_no_utf8_is_not_taken_as_json() -> None:
+    with opened() as plugin:
+        assert answer(plugin, post(plugin, b'{}\n"\xff"')) == (400, {"error": "line 2: this is no UTF-8"})
 
 
 def test_events_that_are_not_delivered_in_time_are_to_be_sent_again() -> None:
@@ -239,6 +263,12 @@ def test_options_that_cannot_be_are_named() -> None:
         'path "logs" has no slash',
         "there is no port 70000",
     ]
+    assert [what for what, _ in Http(1, user="a", token="b").check()] == ["user and token are both given"]
+
+
+def test_without_h11_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swak.plugins.inputs.http.find_spec", lambda _: None)
+    assert Http(1).check() == [("there is no h11, which reads HTTP", 'pip install "swak[http]"')]
 
 
 def test_before_it_is_open_there_is_nothing_to_tell() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from swak.errors import ConfigError, Retry
+from swak.errors import ConfigError, Refused, Retry
 from swak.event import Batch, Dicts, Rows
 from swak.plugin import Pending
 from swak.plugins.outputs.file import SYNC_BYTES, File
@@ -311,6 +311,7 @@ def test_a_value_that_cannot_stand_in_a_path_is_told_once(tmp_path: Path, caplog
         ({"suffix": "/x"}, "suffix or path"),
         ({"mode": "0888"}, "no octal number"),
         ({"header": True}, "has no header"),
+        ({"keep": 3}, "keep without rotation"),
         ({"format": "csv"}, "without fields"),
         ({"zone": "Mars"}, "there is no time zone"),
     ],
@@ -348,3 +349,33 @@ def test_an_error_in_the_last_write_leaves_files_unfinished(path: Path) -> None:
 
 def test_a_varying_path_says_what_it_may_write(tmp_path: Path) -> None:
     assert File(str(tmp_path / "{tag}.log"), suffix=".part").writes_to() == [str(tmp_path / "x.log.part")]
+
+
+def test_a_refusal_is_no_reason_to_leave_files_unfinished(tmp_path: Path) -> None:
+    (tmp_path / "folder.part").mkdir()
+    with opened(tmp_path / "{k}", format="raw", suffix=".part") as plugin, pytest.raises(Refused):
+        plugin.write(batch_of([event({"k": "a", "message": "1"}), event({"k": "folder", "message": "2"})]))
+    assert (tmp_path / "a").read_text() == "1\n"
+
+
+def test_a_torn_row_of_csv_is_put_aside_though_it_ends_in_a_line_feed(path: Path) -> None:
+    path.write_bytes(b'1,a\n2,"torn\n')
+    with opened(path, format="csv", fields=["n", "v"]) as plugin:
+        plugin.write(batch_of([event({"n": 2, "v": "torn\nrow"})]))
+    assert path.read_text() == '1,a\n2,"torn\nrow"\n'
+    assert path.with_name("out.log.torn").read_text() == '2,"torn\n\n'
+
+
+def test_what_was_torn_is_as_secret_as_the_file(path: Path) -> None:
+    path.write_bytes(b"torn")
+    path.chmod(0o600)
+    with opened(path):
+        pass
+    assert path.with_name("out.log.torn").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("UTC", "23"), ("+09:00", "08"), ("America/New_York", "18")])
+def test_the_path_and_the_lines_show_the_same_zone(zone: str, hour: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "%H.log", format="line", template="{time:%H %s}", zone=zone) as plugin:
+        plugin.write(batch_of([event({}, at_s=23 * 3_600)]))
+    assert (tmp_path / f"{hour}.log").read_text() == f"{hour} 82800\n"

@@ -196,6 +196,33 @@ def test_other_answers_refuse_the_whole_with_the_servers_text(receiver: Receiver
     assert len(receiver.requests) == 1
 
 
+def test_an_answer_may_speak_of_each_event(receiver: Receiver) -> None:
+    busy = {3, 4}
+
+    def judge(records: list[dict[str, Any]], _: bytes) -> tuple[int, dict[str, str], str]:
+        statuses = [429 if one["n"] in busy else 400 if one["n"] == 1 else 201 for one in records]
+        items = [{"create": {"status": status, "error": "bad n"}} for status in statuses]
+        text = json.dumps({"errors": max(statuses) > 201, "items": items})
+        return 200, {"Content-Type": "application/json"}, text
+
+    receiver.judge = judge
+    with opened(receiver) as plugin:
+        with pytest.raises(Retry, match="2 of 6 events"):
+            plugin.write(numbers(*range(6)))
+        busy.clear()
+        with pytest.raises(Refused, match="400 bad n") as caught:
+            plugin.write(numbers(*range(6)))
+    assert [one.record["n"] for one in caught.value.events] == [1]
+    assert taken(receiver) == [0, 1, 2, 3, 4, 5, 3, 4]
+
+
+def test_errors_that_belong_to_no_event_cost_all_of_them(receiver: Receiver) -> None:
+    receiver.judge = lambda *_: (200, {"Content-Type": "application/json"}, '{"errors": ["no"]}')
+    with opened(receiver) as plugin, pytest.raises(Refused, match="there were errors") as caught:
+        plugin.write(numbers(1, 2))
+    assert len(caught.value.events) == 2
+
+
 def test_a_server_that_is_gone_is_an_oserror(receiver: Receiver) -> None:
     plugin = Http("http://127.0.0.1:1/")
     with pytest.raises(ConnectionRefusedError, match=r"127\.0\.0\.1:1: "):

@@ -1,0 +1,98 @@
+"""Records that are still the JSON lines they came as: written out they cost nothing, read they are decoded."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from swak.event import DICT_BYTES, EVENTS_MAX, Dicts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from swak.event import Record
+
+_DECODER = msgspec.json.Decoder(dict[str, Any])
+
+
+class JsonText(Dicts):
+    """Lines of UTF-8 that are known to hold one JSON object each, with a line feed at the end and no other line end.
+
+    What nobody reads keeps its bytes: the order of keys, spaces, how a number is written, a key that comes twice.
+    """
+
+    __slots__ = ("_read", "data")
+
+    def __init__(self, data: bytes, times: Sequence[int]) -> None:
+        super().__init__([], times, len(data) + DICT_BYTES * len(times))
+        self.data = data
+        self._read: list[Record] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of events."""
+        return len(self._times)
+
+    @property
+    def shared(self) -> list[Record]:
+        """The records, decoded once, to read and never to change."""
+        if self._read is None:
+            self._read = self._decoded()
+        return self._read
+
+    def records(self) -> list[Record]:
+        """Make records of their own for one branch."""
+        return self._decoded() if self._read is None else [record.copy() for record in self._read]
+
+    def cut(self, start: int, stop: int) -> Dicts:
+        """Return the records from `start` to `stop`."""
+        return Dicts(self.shared, self._times, self.size_bytes).cut(start, stop)
+
+    def bounded(self) -> Iterator[JsonText]:
+        """Yield the same lines in bodies of at most EVENTS_MAX."""
+        if self.count <= EVENTS_MAX:
+            yield self
+            return
+        lines = self.data.splitlines(keepends=True)
+        for at in range(0, len(lines), EVENTS_MAX):
+            yield JsonText(b"".join(lines[at : at + EVENTS_MAX]), self._times[at : at + EVENTS_MAX])
+
+    def _decoded(self) -> list[Record]:
+        lines = self.data.splitlines()
+        try:
+            return list(map(_DECODER.decode, lines))
+        except ValueError:  # a number is too large
+            return [read_wide(line) for line in lines]
+
+
+def read_wide(line: str | bytes) -> dict[str, Any]:
+    """Read one object whose numbers may be too large for a float or an int: such a number stays text.
+
+    ValueError when it is none.
+    """
+    try:
+        record = json.loads(line, parse_float=_float, parse_int=_int, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(record, dict):
+        raise ValueError("no object")  # noqa: TRY004 - it is the text that is wrong
+    return record
+
+
+def _float(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
+
+
+def _int(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads at most 4,300 digits
+        return digits
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
