@@ -23,6 +23,7 @@ def find_conflicts(recipe: Recipe, flows: Iterable[FlowGraph], report: Report) -
     """Look at all plugins that the report has met, and at each flow, and report what does not go together."""
     _check_terminal(recipe, report)
     _check_feedback(report)
+    _check_spools(report)
     for flow in flows:
         _check_patience(flow, report)
 
@@ -50,6 +51,24 @@ def _check_feedback(report: Report) -> None:
                 report.problem(what, mend, writer.place)
 
 
+def _check_spools(report: Report) -> None:
+    """Refuse two buffers on disk in one folder."""
+    owners: dict[str, Buffer] = {}
+    for one in report.met.values():
+        if (
+            isinstance(one, Buffer)
+            and one.valid
+            and one.decouples
+            and isinstance(folder := getattr(one, "path", None), str)
+        ):
+            first = owners.setdefault(str(Path(folder).resolve()), one)
+            if first is not one:
+                what = (
+                    f"{one.name}: its folder {folder} is that of {first.name} ({first.place.file}:{first.place.line})"
+                )
+                report.problem(what, "give each a folder of its own", one.place)
+
+
 def _check_patience(flow: FlowGraph, report: Report) -> None:
     """Refuse buffers that keep events unsettled for longer than those who sent them wait for an ack."""
     source = flow.stages[0].plugin if flow.stages else None
@@ -74,5 +93,7 @@ def _too_long(source: Plugin, patience_s: float, buffer: Buffer, waited_s: float
     where = f"{source.name} ({source.place.file}:{source.place.line})"
     what = f"{buffer.name}: it holds events in memory {held}, but whoever sends them to {where}"
     what += f" waits {patience_s:g} s for the ack and then sends them again"
-    mend = f"hold them for less than that, or say how long the senders wait: {source.name}(ack_timeout=...)"
-    return what, mend + " (None: they want no acks); a durable buffer on disk, out.DiskBuffer, is yet to come"
+    mend = (
+        f"put out.DiskBuffer(...) in front of it, which acks at once, hold them for less, or say how long the senders"
+    )
+    return what, f"{mend} wait: {source.name}(ack_timeout=...) (None: they want no acks)"

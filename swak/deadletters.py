@@ -63,7 +63,9 @@ class DeadLetters:
         with self._lock:
             descriptor = self._opened()
             size = self._files.size(descriptor)
-            whole = not size or self._files.read(descriptor, 1, size - 1) == b"\n"  # a killed process leaves half a line
+            whole = (
+                not size or self._files.read(descriptor, 1, size - 1) == b"\n"
+            )  # a killed process leaves half a line
             try:
                 self._files.append(descriptor, lines if whole else b"\n" + lines)
                 self._files.sync(descriptor)

@@ -173,7 +173,8 @@ class OutputSeat(Seat):
                 continue
             if self._failures:
                 log.info("output is back", stage=self.post.name)
-                self._failures, self.post.last_error = 0, ""
+            if self.post.state == "retrying":
+                self._failures, self.post.last_error, self.post.state = 0, "", "running"
             if pending is not None and piece.batch is letter.batch:
                 self._work.clear()
                 self._keep(letter)
@@ -250,6 +251,9 @@ class OutputSeat(Seat):
         if letter.offer is not None and letter.offer.fate is Fate.LENT:
             self._go_down(retry, retry.after_s)
             return
+        if self.post.state != "retrying":
+            self.post.note_error(retry)
+            self.post.state = "retrying"
         self.mailbox.shut(self.clock.monotonic() + after_s)
 
     def _renew(self) -> None:

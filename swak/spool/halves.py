@@ -44,6 +44,7 @@ class Shared:
                 spool.open()
                 self._spool = spool
             self._ends[end.kind] = end
+            self.written = self.written and end.kind != "output"
             return self._spool
 
     def leave(self, end: Plugin, *, for_good: bool) -> None:
@@ -60,7 +61,6 @@ class Shared:
                     spool.wake()
                 return
             self._spool = None
-            self.written = False
             spool.close()
 
 
@@ -177,7 +177,7 @@ class SpoolReader(Input):
     def read(self) -> Chunk | None:
         assert self._spool is not None
         self._keep_up(self._spool)
-        over = self.once and self._shared.written  # before looking: what is appended between the two would stay there
+        over = self._shared.written  # before looking: what is appended between the two would stay there
         taken = self._spool.take(self.wait_s)
         if taken is None:
             if over:

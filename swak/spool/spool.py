@@ -63,6 +63,8 @@ class State(NamedTuple):
     """All frames up to this number are settled."""
     dropped: int = 0
     """Events that were dropped because they were too old, or the oldest in a full spool."""
+    dropped_to: int = 0
+    """Frames up to this number may be missing because they were dropped."""
     damaged: int = 0
     """Frames, or pieces of unknown size, that could not be read."""
 
@@ -148,12 +150,12 @@ class Spool:
     def _load_state(self) -> State:
         try:
             held = json.loads(self._files.read_all(self.folder / STATE))
-            counts = {name: int(held[name]) for name in State._fields[1:]}
+            counts = {name: int(held.get(name, 0)) for name in State._fields[1:]}
             self._saved = State(str(held["spool"]), **counts)
             return self._saved
         except FileNotFoundError:
             pass
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             what = "the spool's state cannot be read: what is in the spool is sent again"
             _log.warning(what, spool=str(self.folder), error=repr(error))
         return State(secrets.token_hex(8))
@@ -284,7 +286,8 @@ class Spool:
             if segment is self._segments[-1]:
                 self._tail(self.segment_bytes)
             events = sum(frame.events if isinstance(frame, Frame) else frame.events or 0 for frame in segment.frames())
-            self.state = self.state._replace(dropped=self.state.dropped + events)
+            last = self._segments[self._segments.index(segment) + 1].first - 1
+            self.state = self.state._replace(dropped=self.state.dropped + events, dropped_to=last)
             self.save()
             self._remove(segment)
             return events
@@ -369,7 +372,7 @@ class Spool:
         """Go to the next segment. Numbers that are missing then were cut off by somebody else."""
         following = [one for one in self._segments if one.first > segment.first]
         first = following[0].first if following else self.last + 1
-        if first > max(self._next, self._abandoned + 1):
+        if first > max(self._next, self._abandoned + 1, self.state.dropped_to + 1):
             _log.error("frames are missing in the spool", segment=str(segment.path), frames=first - self._next)
             self.state = self.state._replace(damaged=self.state.damaged + first - self._next)
         self._next = max(self._next, first)

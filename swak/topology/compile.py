@@ -25,11 +25,11 @@ def compile_recipe(recipe: Recipe) -> Topology:
     names = _flow_names(recipe, report)
     named = zip(names, recipe.flows, strict=True)
     flows = tuple(FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named)
-    find_conflicts(recipe, flows, report)
-    parts = [part for flow in flows for part in split(flow, report)]
+    parts = tuple(part for flow in flows for part in split(flow, report))
+    find_conflicts(recipe, parts, report)
     if report.problems:
         raise ConfigError(list(dict.fromkeys(report.problems)))
-    return Topology(tuple(parts), tuple(report.warnings))
+    return Topology(parts, tuple(report.warnings))
 
 
 def _flow_names(recipe: Recipe, report: Report) -> list[str]:

@@ -81,7 +81,11 @@ class Spooling(RuleBasedStateMachine):
             if taken.body is None and taken.recent is None:
                 continue
             assert taken.number > (self.taken[-1] if self.taken else self.after)
-            missed = {one for one in self.promised if one < taken.number and one > (self.taken[-1] if self.taken else self.after)}
+            missed = {
+                one
+                for one in self.promised
+                if one < taken.number and one > (self.taken[-1] if self.taken else self.after)
+            }
             assert missed <= self.settled, "what was promised is passed over"
             assert (taken.recent or taken.body) == self.appended[taken.number]
             self.taken.append(taken.number)

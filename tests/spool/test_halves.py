@@ -1,0 +1,140 @@
+"""Both ends of a spool in runs: what flows, what waits, and what a restart finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from swak import Event, Filter, in_, out, running, task
+from swak.spool.spool import Spool
+from swak.testing import FlakyOutput, Recorder
+from tests.flows.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COUNT = 3_000
+LOTS = 12_000
+
+
+class Fat(Filter):
+    """Make every event 2 kB: a batch is 2 MB then."""
+
+    def process(self, event: Event) -> Event:
+        return event.replace(record={**event.record, "fat": "x" * 2_000})
+
+
+class Odd(Filter):
+    """Give one event a value that no spool carries."""
+
+    def process(self, event: Event) -> Event:
+        return event.replace(record={"n": event.record["f1"], "odd": 2**70 if event.record["f1"] == 7 else 0})
+
+
+def numbers(recorder: Recorder) -> list[Any]:
+    return [record.get("f1", record.get("n")) for record in recorder.records]
+
+
+def test_everything_passes_in_order(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with running(task(in_.Counter(COUNT), out.DiskBuffer(str(tmp_path)), recorder)) as run:
+        assert run.wait(20)
+    assert numbers(recorder) == list(range(1, COUNT + 1))
+
+
+def test_a_dead_branch_holds_up_no_other(tmp_path: Path) -> None:
+    dead, alive = FlakyOutput(), Recorder()
+    dead.down()
+    with running(task(in_.Counter(COUNT), [out.DiskBuffer(str(tmp_path)) | dead, alive])):
+        alive.wait_for(COUNT)
+        assert dead.records == []
+        dead.up()
+        dead.wait_for(COUNT)
+    assert numbers(dead) == numbers(alive) == list(range(1, COUNT + 1))
+
+
+def test_what_a_run_left_in_the_spool_the_next_one_sends(tmp_path: Path) -> None:
+    dead = FlakyOutput()
+    dead.down()
+    with running(task(in_.Counter(COUNT), out.DiskBuffer(str(tmp_path)), dead)) as run:
+        until(lambda: run.receipt().inputs[0].delivered == COUNT, "everything is on disk")
+        run.stop()
+    assert run.receipt().inputs[1].will_replay > 0
+    alive = Recorder()
+    with running(task(in_.Memory([]), out.DiskBuffer(str(tmp_path)), alive)):
+        alive.wait_for(COUNT)
+    assert numbers(alive) == list(range(1, COUNT + 1))
+
+
+def test_a_full_spool_holds_up_what_is_in_front_and_loses_nothing(tmp_path: Path) -> None:
+    dead = FlakyOutput()
+    dead.down()
+    spool = out.DiskBuffer(str(tmp_path), max_size="8MiB")
+    with running(task(in_.Counter(LOTS), Fat(), spool, dead)) as run:
+        until(lambda: "the spool is full" in str([view.last_error for view in run.snapshot()]), "it is full")
+        dead.up()
+        dead.wait_for(LOTS)
+    assert numbers(dead) == list(range(1, LOTS + 1))
+
+
+def test_the_oldest_events_of_a_full_spool_are_dropped_and_counted(tmp_path: Path) -> None:
+    dead = FlakyOutput()
+    dead.down()
+    spool = out.DiskBuffer(str(tmp_path), max_size="8MiB", when_full="drop_oldest")
+    with running(task(in_.Counter(LOTS), Fat(), spool, dead)) as run:
+        until(lambda: run.receipt().inputs[0].delivered == LOTS, "the input is done")
+        dead.up()
+        until(lambda: LOTS in numbers(dead), "the newest one has arrived")
+        notes = run.receipt().inputs[1].notes
+    came = numbers(dead)
+    assert came == sorted(came)
+    assert notes == f"{LOTS - len(came)} events dropped"
+
+
+def test_what_does_not_fit_goes_to_the_dead_letters(tmp_path: Path) -> None:
+    dead = FlakyOutput()
+    dead.down()
+    spool = out.DiskBuffer(str(tmp_path), max_size="8MiB", when_full="overflow")
+    with running(task(in_.Counter(LOTS), Fat(), spool, dead)) as run:
+        until(lambda: run.receipt().inputs[0].delivered == LOTS, "the input is done")
+        dead.up()
+        until(lambda: len(dead.records) + buried(run) == LOTS, "each is somewhere")
+    assert buried(run) > 0
+
+
+def buried(run: Any) -> int:
+    return sum(view.tally.dead.total() for view in run.snapshot())
+
+
+def test_an_event_that_cannot_be_carried_is_a_dead_letter_and_the_others_pass(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with running(task(in_.Counter(20), Odd(), out.DiskBuffer(str(tmp_path)), recorder)) as run:
+        recorder.wait_for(19)
+        assert run.wait(20)
+    assert numbers(recorder) == [n for n in range(1, 21) if n != 7]
+    assert buried(run) == 1
+
+
+def test_two_runs_cannot_use_one_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, max_bytes=1 << 20)
+    spool.open()
+    recorder = Recorder()
+    with running(task(in_.Counter(10), out.DiskBuffer(str(tmp_path)), recorder)) as run:
+        until(lambda: "another" in str([view.last_error for view in run.snapshot()]), "it says so")
+        spool.close()
+        recorder.wait_for(10)
+
+
+@pytest.mark.parametrize("fsync", [None, "1ms"])
+def test_both_ends_may_be_replaced(tmp_path: Path, fsync: str | None) -> None:
+    recorder = Recorder()
+    with running(task(in_.Counter(COUNT, rate="20000/s"), out.DiskBuffer(str(tmp_path), fsync=fsync), recorder)) as run:
+        for number in range(4):
+            post = next(
+                post for post in run.crew.posts if post.name.endswith(("DiskBuffer", "DiskBuffer.out")[number % 2])
+            )
+            run.supervisor._replace(post, "a test wants it")  # noqa: SLF001 - as after a death
+            recorder.wait_for(500 * (number + 1))
+        until(lambda: COUNT in numbers(recorder), "the last one has arrived")
+    assert sorted(set(numbers(recorder))) == list(range(1, COUNT + 1))
