@@ -94,10 +94,9 @@ class Follower:
         self._suspect = True
         """Whether even a file of unchanged size may hold something else."""
         self._ending: Literal["", "event", "line"] = ""
-        self._owes_header = False
-        """Whether the header before the position is to be handed out again before anything else."""
-        self._owes_line_end = False
-        """Whether the last line was handed out before its line end was written."""
+        self._owes_line_end = self._owes_header = False
+        """Whether the last line was handed out before its line end was written; whether the header before the position
+        is to be handed out again before anything else."""
 
     @property
     def fd(self) -> int:
