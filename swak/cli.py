@@ -18,6 +18,7 @@ COMMANDS = {
     "graph": ("swak.commands.graph:graph", "Draw the flow of a recipe."),
     "list": ("swak.commands.list_:list_", "List the plugins that recipes can use."),
     "desc": ("swak.commands.desc:desc", "Describe a plugin and its options."),
+    "spool": ("swak.commands.spool:spool", "Look into the spool of an out.DiskBuffer."),
 }
 """Command, where it lives, and its line in `swak --help`, which imports none of them."""
 
@@ -50,11 +51,14 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. What is wrong with a recipe is told problem by problem, with exit code 78."""
-        from swak.commands.given import EXIT_CONFIG  # noqa: PLC0415 - `swak --help` needs none of swak
-        from swak.errors import ConfigError  # noqa: PLC0415 - as above
+        from swak.commands.given import EXIT_CONFIG, EXIT_STATE  # noqa: PLC0415 - `swak --help` needs none of swak
+        from swak.errors import ConfigError, StateError  # noqa: PLC0415 - as above
 
         try:
             return super().invoke(ctx)
+        except StateError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(EXIT_STATE)
         except ConfigError as error:
             for problem in error.problems:
                 click.echo(str(problem), err=True)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EXIT_CONFIG = 78
 """sysexits.h's EX_CONFIG: what is wrong is the recipe or an option. Service managers do not try again then."""
 
+EXIT_STATE = 74
+"""sysexits.h's EX_IOERR: the data directory, or a spool, cannot be used."""
+
 TEXT = "<-e>"
 """What problems in a recipe that was given by -e name as its file."""
 

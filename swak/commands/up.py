@@ -12,7 +12,7 @@ import click
 
 from swak import log
 from swak.cli import HELP_NAMES
-from swak.commands.given import TEXT, duration, load, recipe_arguments
+from swak.commands.given import EXIT_STATE, TEXT, duration, load, recipe_arguments
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from swak.topology.graph import Topology
     from swak.view import View
 
-OK, TROUBLE, BAD_STATE, BY_SIGNAL = 0, 1, 74, 128
+OK, TROUBLE, BY_SIGNAL = 0, 1, 128
 """Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
 
 WAIT_S = 0.5 if sys.platform == "win32" else 60.0
@@ -130,7 +130,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
-        code = BAD_STATE
+        code = EXIT_STATE
     finally:
         log.reset()
     sys.exit(code)
