@@ -93,7 +93,5 @@ def _too_long(source: Plugin, patience_s: float, buffer: Buffer, waited_s: float
     where = f"{source.name} ({source.place.file}:{source.place.line})"
     what = f"{buffer.name}: it holds events in memory {held}, but whoever sends them to {where}"
     what += f" waits {patience_s:g} s for the ack and then sends them again"
-    mend = (
-        f"put out.DiskBuffer(...) in front of it, which acks at once, hold them for less, or say how long the senders"
-    )
+    mend = "put out.DiskBuffer(...) in front of it, which acks at once, hold them for less, or say how long the senders"
     return what, f"{mend} wait: {source.name}(ack_timeout=...) (None: they want no acks)"

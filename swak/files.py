@@ -11,7 +11,7 @@ from typing import NamedTuple
 from swak.durable import lock_file, sync_directory, write_all
 
 STEPS = ("write", "half", "sync", "cut", "rename", "unlink", "folder")
-"""Where it can be stopped: before or within a write, before a sync, a truncation, a rename, a removal, a sync of names."""
+"""Where it can be stopped: before or within a write, before a sync, a cut, a rename, a removal, a sync of names."""
 
 
 class Fault(NamedTuple):

@@ -239,7 +239,7 @@ class Buffer(Plugin):
     """Whether it takes events on when everything below it is full, so that a branch behind it stops no other."""
 
     def halves(self) -> tuple[Output, Input] | None:
-        """Return what takes this stage's place where it keeps events on disk: an output, and the input of a new flow."""
+        """Return what stands here instead where events are kept on disk: an output, and the input of a new flow."""
         return None
 
     def longest_s(self) -> float:

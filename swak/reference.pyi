@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import swak.plugin
+import swak.plugins.buffers.disk_buffer
 import swak.plugins.buffers.sized_buffer
 import swak.plugins.buffers.timed_buffer
 import swak.plugins.filters.apache
@@ -402,6 +403,36 @@ class _Outputs:
 
         Example:
             `task(in_.FileTailing("orders.csv"), out.Csv(["id", "customer", "total"]), out.Stdout())`
+        """
+
+    def DiskBuffer(
+        self,
+        path: str,
+        max_size: Size | str | int = "1GiB",
+        max_age: Duration | str | float | None = None,
+        when_full: Literal["block", "drop_oldest", "overflow"] = "block",
+        fsync: Duration | str | float | None = "50ms",
+    ) -> swak.plugins.buffers.disk_buffer.DiskBuffer:
+        """Hold events on disk, so that a slow or dead output behind it holds up nothing in front of it.
+
+        What is in the spool counts as delivered for the input, because it is on disk: after a crash, or a power cut, it is
+        sent from there. Batches that are taken soon pass in memory, and the disk is only written. Order stays.
+
+        `fsync` is how long events may wait until they are synced, several batches together; with None they count when the
+        system has them, and a power cut can take the last half minute. When the spool holds `max_size`, it is **block**:
+        it takes no more, and the stages in front wait; **drop_oldest**: the oldest segment (16 MiB, or an eighth of
+        `max_size`) that was not yet begun goes, and is counted in the receipt as dropped; or **overflow**: what does not
+        fit goes to the dead letters. Events older than `max_age` are dropped and counted, too.
+
+        A torn end is cut at the start; what is damaged is kept beside its segment as `.bad`, counted, and passed over. The
+        content of a spool never keeps swak from starting. Another swak, or another stage, cannot use the same folder.
+        Values that JSON does not know become text or lists on their way through the disk; what MessagePack cannot carry
+        (objects of Python's, numbers beyond 64 bits) goes to the dead letters.
+
+        Everything behind it is a flow of its own, which nothing else can join.
+
+        Example:
+            `task(in_.FileTailing("app.log"), out.DiskBuffer("/var/lib/swak/app"), out.Fluentd("192.168.0.1"))`
         """
 
     def Drop(

@@ -2,14 +2,10 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.durable import sync_directory, write_all
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from swak.durable import write_all
 
 
 def test_a_write_that_the_system_takes_in_pieces_is_whole() -> None:

@@ -132,7 +132,7 @@ class SpoolWriter(Output):
         return self._due_at
 
     def inherit(self, old: Output) -> bool:
-        return isinstance(old, SpoolWriter) and old._shared is self._shared and self._fsync_s is not None
+        return isinstance(old, SpoolWriter) and old._shared is self._shared and self._fsync_s is not None  # noqa: SLF001 - of our own class
 
     def close(self) -> None:
         self._spool = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -13,6 +12,7 @@ from swak.files import Files
 from swak.log import Log
 from swak.spool.frames import HEAD_BYTES, Bad, Frame, pack, unpack
 from swak.spool.segments import Segment, find_segments
+from swak.spool.state import State, load, save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,6 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 """What a segment grows to: it is removed as a whole, and read through at a start."""
 RECENT_BYTES = 4 * 1024 * 1024
 """Resident bytes of what was appended last and not yet taken: it passes in memory, and disk is not read for it."""
-STATE = "state.json"
 LOCK = "lock"
 
 _log = Log("swak.spool")
@@ -52,21 +51,6 @@ class Taken(NamedTuple):
     """As it was appended; None for one that only moves the position: it expired, or is damaged."""
     recent: object | None
     """What was appended, itself, if it is still in memory."""
-
-
-class State(NamedTuple):
-    """What of a spool is known besides its segments."""
-
-    spool: str = ""
-    """Tells this spool from one that lay in this folder before: numbers begin anew with it."""
-    settled: int = 0
-    """All frames up to this number are settled."""
-    dropped: int = 0
-    """Events that were dropped because they were too old, or the oldest in a full spool."""
-    dropped_to: int = 0
-    """Frames up to this number may be missing because they were dropped."""
-    damaged: int = 0
-    """Frames, or pieces of unknown size, that could not be read."""
 
 
 class Spool:
@@ -119,7 +103,9 @@ class Spool:
                 raise InUseError(
                     error.errno, "another swak, or another flow, has this spool", str(self.folder)
                 ) from error
-            self.state = self._load_state()
+            saved = load(self.folder, self._files)
+            self._saved = saved or State()
+            self.state = saved or State(secrets.token_hex(8))
             self._segments = deque(find_segments(self.folder, self._files))
             self.last = self._recover_end()
             self._synced_bytes = self._segments[-1].size_bytes if self._segments else 0
@@ -146,19 +132,6 @@ class Spool:
                 descriptor, self._lock_descriptor = self._lock_descriptor, None
                 self._files.close(descriptor)
                 self._grown.notify_all()
-
-    def _load_state(self) -> State:
-        try:
-            held = json.loads(self._files.read_all(self.folder / STATE))
-            counts = {name: int(held.get(name, 0)) for name in State._fields[1:]}
-            self._saved = State(str(held["spool"]), **counts)
-            return self._saved
-        except FileNotFoundError:
-            pass
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            what = "the spool's state cannot be read: what is in the spool is sent again"
-            _log.warning(what, spool=str(self.folder), error=repr(error))
-        return State(secrets.token_hex(8))
 
     def _recover_end(self) -> int:
         """Cut what a crash left behind the last whole frame; return the highest number that was ever used."""
@@ -408,8 +381,7 @@ class Spool:
         """Have the state on disk, then remove the segments that are done with. OSError: try again."""
         with self._lock:
             if self.state != self._saved:
-                self._files.write_whole(self.folder / STATE, json.dumps(self.state._asdict()).encode())
-                self._files.sync_folder(self.folder)
+                save(self.state, self.folder, self._files)
                 self._saved = self.state
             while self.worth_saving:
                 self._remove(self._segments[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.errors import Problem, StateError
@@ -10,7 +9,8 @@ from swak.files import Files
 from swak.spool.bodies import BodyError, from_bytes
 from swak.spool.frames import Bad, Frame
 from swak.spool.segments import BAD_ENDING, Segment, find_segments
-from swak.spool.spool import LOCK, STATE, State
+from swak.spool.spool import LOCK
+from swak.spool.state import NAME, State, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,10 +148,6 @@ def _look_at(segment: Segment, state: State) -> SegmentSurvey:
 
 
 def _state_of(folder: Path) -> State:
-    if not folder.is_dir() or not ((folder / STATE).exists() or any(folder.glob("*.spool"))):
+    if not folder.is_dir() or not ((folder / NAME).exists() or any(folder.glob("*.spool"))):
         raise StateError(str(Problem(f"{folder}: there is no spool here", "name the folder of an out.DiskBuffer")))
-    try:
-        held = json.loads((folder / STATE).read_bytes())
-        return State(str(held["spool"]), **{name: int(held.get(name, 0)) for name in State._fields[1:]})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return State()
+    return load(folder, Files("spool")) or State()

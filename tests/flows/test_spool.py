@@ -24,7 +24,7 @@ FAULTS = [f"spool.{step}:{at}" for step in ("write", "half", "sync", "folder", "
 FAULTS += [f"dead.{step}:{at}" for step in ("write", "half", "sync") for at in (1, 5)] + ["dead.folder:1"]
 FAULTS += [f"checkpoint.{step}:1" for step in ("write", "half", "sync", "rename", "folder")]
 IN_RECOVERY = [("spool.half:3", "spool.cut:1"), ("dead.half:3", "dead.write:1"), ("spool.half:9", "spool.write:1")]
-RECIPE = f"""
+RECIPE = """
 task(
     in_.FileTailing("app.log", follow=False),
     out.Regex(r"(?P<n>\\d+) (?P<text>[a-z]+)"),

@@ -29,7 +29,7 @@ def test_records_come_back_as_they_were(records: list[dict[str, object]]) -> Non
 
 
 @given(st.lists(st.binary().map(lambda line: line.replace(b"\n", b"") + b"\n"), min_size=1), st.booleans())
-def test_lines_come_back_as_the_bytes_that_they_were(lines: list[bytes], joined: bool) -> None:  # noqa: FBT001 - hypothesis
+def test_lines_come_back_as_the_bytes_that_they_were(lines: list[bytes], joined: bool) -> None:
     times = list(range(len(lines))) if joined else None
     batch = Batch(Block(b"".join(lines), 0, "latin-1", times=times), "tag", promise())
     body, tags = from_bytes(to_bytes(batch))
@@ -44,7 +44,7 @@ def test_lines_come_back_as_the_bytes_that_they_were(lines: list[bytes], joined:
 
 def test_parsed_rows_come_back_under_their_own_names() -> None:
     row = msgspec.defstruct("Row", [("c_ip", str)], rename={"c_ip": "c-ip"})
-    from swak.event import Rows  # noqa: PLC0415 - beside its use
+    from swak.event import Rows
 
     batch = Batch(Rows([row("::1")], [5]), "tag", promise())
     assert again(batch) == [Event("tag", 5, {"c-ip": "::1"})]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def compiled(*flows: Flow) -> Topology:
-    return compile_recipe(Recipe(list(flows)))
+    return compile_recipe(Recipe(flows))
 
 
 def shape(topology: Topology) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
