@@ -1,6 +1,6 @@
 """Take events from whoever sends them, and file them by source and hour: `swak up recipes/gateway.py`.
 
-Reading HTTP needs `pip install 'swak[http]'`. There are five doors, each with its own task, so that a slow sender at
+Reading HTTP needs `pip install h11`. There are five doors, each with its own task, so that a slow sender at
 one holds up no other. Try them from another terminal:
 
     curl -d '{"level": "info", "text": "hello"}' http://127.0.0.1:8080/

@@ -24,8 +24,11 @@ def find_conflicts(recipe: Recipe, flows: Iterable[FlowGraph], report: Report) -
     _check_terminal(recipe, report)
     _check_feedback(report)
     _check_spools(report)
+    _check_ports(report)
+    _check_files(report)
     for flow in flows:
         _check_patience(flow, report)
+        _check_header(flow, report)
 
 
 def _check_terminal(recipe: Recipe, report: Report) -> None:
@@ -53,20 +56,57 @@ def _check_feedback(report: Report) -> None:
 
 def _check_spools(report: Report) -> None:
     """Refuse two buffers on disk in one folder."""
-    owners: dict[str, Buffer] = {}
+    owners: dict[str, Plugin] = {}
     for one in report.met.values():
-        if (
-            isinstance(one, Buffer)
-            and one.valid
-            and one.decouples
-            and isinstance(folder := getattr(one, "path", None), str)
-        ):
-            first = owners.setdefault(str(Path(folder).resolve()), one)
-            if first is not one:
-                what = (
-                    f"{one.name}: its folder {folder} is that of {first.name} ({first.place.file}:{first.place.line})"
-                )
-                report.problem(what, "give each a folder of its own", one.place)
+        folder = getattr(one, "path", "") if isinstance(one, Buffer) and one.valid and one.decouples else ""
+        first = owners.setdefault(str(Path(folder).resolve()), one) if folder else one
+        if first is not one:
+            where = f"{first.name} ({first.place.file}:{first.place.line})"
+            report.problem(f"{one.name}: its folder {folder} is that of {where}", "give each its own", one.place)
+
+
+def _check_ports(report: Report) -> None:
+    """Refuse two inputs that listen on one port of one address."""
+    taken: list[tuple[str, str, int, Plugin]] = []
+    for reader in report.met.values():
+        if not isinstance(reader, Input) or not reader.valid:
+            continue
+        for protocol, host, port in report.asked(reader, reader.listens_on):
+            for known, where, number, first in taken:
+                same = where == host or {where, host} & {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+                if port and (known, number) == (protocol, port) and same and first is not reader:
+                    place = f"{first.name} ({first.place.file}:{first.place.line})"
+                    what = f"{reader.name}: {place} listens on {protocol} port {port}, too"
+                    report.problem(what, "give each a port of its own", reader.place)
+            taken.append((protocol, host, port, reader))
+
+
+def _check_files(report: Report) -> None:
+    """Refuse outputs that write one file in different ways."""
+    first: dict[str, Output] = {}
+    for writer in report.met.values():
+        if isinstance(writer, Output) and writer.valid:
+            for path in report.asked(writer, writer.writes_to)[-1:]:
+                other = first.setdefault(path, writer)
+                if (type(other), _manner(other)) != (type(writer), _manner(writer)):
+                    where = f"{other.name} ({other.place.file}:{other.place.line})"
+                    what = f"{writer.name}: {where} writes {path} with other options"
+                    report.problem(what, "give both the same options, or each a path of its own", writer.place)
+
+
+def _manner(writer: Output) -> dict[str, object]:
+    return {name: getattr(writer, name) for name in writer.options if name != "path"}
+
+
+def _check_header(flow: FlowGraph, report: Report) -> None:
+    """Warn of a parser that needs a file's header lines behind an input that does not hand them out again."""
+    source = flow.stages[0].plugin if flow.stages else None
+    known = getattr(source, "header", None)
+    for stage in flow.stages:
+        needed = getattr(stage.plugin, "needs_header", ())
+        if isinstance(known, list) and not known and needed:
+            what = f"{stage.name}: after a restart in the middle of a file it does not know the file's header"
+            report.warn(what, f"add header={list(needed)!r} to {flow.stages[0].name}", stage.place)
 
 
 def _check_patience(flow: FlowGraph, report: Report) -> None:

@@ -172,6 +172,10 @@ class Input(Plugin):
         del path
         return False
 
+    def listens_on(self) -> list[tuple[str, str, int]]:
+        """Return the protocol ("tcp", "udp"), host and port of each address that it listens on."""
+        return []
+
     def rest(self) -> Chunk | None:
         """Return what was held back until more comes, or None. Asked until None, when reading stops for good."""
         return None

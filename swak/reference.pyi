@@ -225,7 +225,7 @@ class _Inputs:
         One thread serves all connections. A head that is not there within `timeout` is given up (408), and so is a body
         that comes at less than 16 KiB a second after that. Each connection has one request at a time; that of HTTP/1.0 ends
         with its answer. A body that is read takes up to 20 times its size. There is no TLS: put a proxy in front where
-        others listen. Needs `pip install "swak[http]"`.
+        others listen. Needs `pip install h11`.
 
         Example:
             `task(in_.Http(8080), out.File("/var/log/all.json"))`
@@ -290,10 +290,11 @@ class _Inputs:
         While no stage looks inside, JSON keeps the bytes it came as, with `host` added at the end. Where a stage looks, of
         a key that comes twice the last value counts, and a number beyond a float's range is text.
 
-        TCP has no acks: what was received and not yet delivered is lost when swak dies, and the receipt names what was
-        lost when it stops; senders that must know use `in_.Forward` or `in_.Http`. When the stages behind are full,
-        nothing is read, and senders wait. A line longer than `max_line` is cut there. So is the unfinished line of a
-        connection when all of them together exceed `memory`. The last line of a connection counts without a line end, too.
+        TCP has no acks: what was received and not yet delivered is lost when swak dies. When it stops, the receipt
+        names the events that are lost, and the bytes that had come and were not read; senders that must know use
+        `in_.Forward` or `in_.Http`. When the stages behind are full, nothing is read, and senders wait. A line longer
+        than `max_line` is cut there. So is the unfinished line of a connection when all of them together exceed
+        `memory`. The last line of a connection counts without a line end, too.
 
         One thread serves all connections. A peer that vanished is noticed within a minute; one that is quiet for
         `idle_timeout` is closed. Beyond `connections_max` the one that was quiet for longest gives way to a new one.
@@ -321,10 +322,11 @@ class _Inputs:
         `_jsonparsefailure` in `tags`, and is counted. `plain` keeps the whole text in `message`, JSON or not; `line` makes
         an event of each line. The field `host` is the sender's address, unless the record has one.
 
-        UDP loses: on the way, unseen, and here when nobody reads. When the stages behind are full, nothing is read; what
-        comes fills the kernel's buffer (`receive_buffer`), and beyond that it is dropped and counted on Linux: in the
-        log, and in the receipt. What was read and not delivered when swak ends is lost, and the receipt names it.
-        Datagrams longer than `max_size` are cut there. Anybody can send under any address.
+        UDP loses: on the way, unseen, and here when nobody reads. When the stages behind are full, nothing is read;
+        what comes fills the kernel's buffer (`receive_buffer`), and beyond that it is dropped and counted on Linux: in
+        the log, and in the receipt. What was not delivered when swak ends is lost, and the receipt names it: what was
+        read, and how many datagrams had come and were not. Datagrams longer than `max_size` are cut there. Anybody can
+        send under any address.
 
         Example:
             `task(in_.Udp(5959, codec="json"), out.Stdout(format="rubydebug"))`
@@ -510,7 +512,9 @@ class _Outputs:
         is ever written over, and nothing removed but for `keep`: the oldest rotated files of a path beyond that number.
         A file that follows a rotated one gets its owner (if swak runs as root) and its permissions. With `compress`, a
         file that was rotated, or closed for good, is compressed in the background; the plain one goes when the compressed
-        one is on disk. With `suffix` a file has its name only when it is closed for good, and that suffix before.
+        one is on disk. With `suffix` a file has its name only when it is closed for good, and that suffix before. At the
+        end of a run a file of a path that never varies is finished like a rotated one. Where a finished file has the name
+        already, `.1` and so on stands before the ending of the next one.
 
         What a killed process left unfinished is finished at the next start: what has the suffix, what was rotated, and
         with `compress` every file that only the time tells apart. Where tags or fields name files to be compressed, give

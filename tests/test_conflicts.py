@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from swak import ConfigError, failover, in_, out, task
 from swak.recipe import as_recipe
 from swak.topology.compile import compile_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def problems(*parts: Any) -> list[str]:
@@ -60,3 +63,52 @@ def test_every_way_is_looked_at() -> None:
 
 def test_inputs_that_nobody_waits_for_may_be_held_for_hours() -> None:
     assert problems(in_.Counter(), out.TimedBuffer("9h"), out.SizedBuffer(9), out.Null()) == []
+
+
+def two(*flows: Any) -> tuple[list[str], tuple[str, ...]]:
+    try:
+        return [], compile_recipe(as_recipe(list(flows))).warnings
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems], ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        (lambda: in_.Tcp(5502), lambda: in_.Http(5502), True),
+        (lambda: in_.Tcp(5502), lambda: in_.Tcp(5502, host="0.0.0.0"), True),
+        (in_.Forward, in_.Forward, True),
+        (in_.Forward, lambda: in_.Udp(24224), True),
+        (lambda: in_.Tcp(5502), lambda: in_.Udp(5502), False),
+        (lambda: in_.Tcp(5502), lambda: in_.Tcp(5502, host="127.0.0.2"), False),
+        (lambda: in_.Tcp(0), lambda: in_.Tcp(0), False),
+    ],
+)
+def test_inputs_that_want_one_port_are_refused(first: Any, second: Any, refused: bool) -> None:
+    told, _ = two(task(first(), out.Null(), name="a"), task(second(), out.Null(), name="b"))
+    assert bool(told) is refused
+    assert all("give each a port of its own" in one for one in told)
+
+
+def test_outputs_that_write_one_file_in_different_ways_are_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "mix.out")
+    told = problems(in_.Counter(1), [out.File(path), out.File(path, format="msgpack")])
+    assert len(told) == 1
+    assert "with other options" in told[0]
+    assert problems(in_.Counter(1), [out.File(path), out.File(path)]) == []
+
+
+def test_a_parser_that_would_miss_its_header_after_a_restart_is_told(tmp_path: Path) -> None:
+    path = str(tmp_path / "u_ex.log")
+
+    def warned(tail: Any, parser: Any) -> bool:
+        return any("does not know the file's header" in one for one in two(task(tail, parser, out.Null()))[1])
+
+    assert warned(in_.FileTailing(path), out.W3C())
+    assert not warned(in_.FileTailing(path, header=["#Fields:"]), out.W3C())
+    assert not warned(in_.FileTailing(path), out.W3C(fields=["a"]))
+    assert not warned(in_.Tcp(1), out.W3C())
+
+
+def test_a_path_that_cannot_be_read_is_told_once() -> None:
+    assert len(problems(in_.Counter(1), out.File("{tag"))) == 1

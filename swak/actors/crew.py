@@ -234,11 +234,9 @@ class Crew:
             plugin = post.stage.plugin
             assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - as every input's post
             read, settled = post.sources.counts()
-            left = read - settled
-            will_replay = left if plugin.replays else min(left, post.sources.owed())
-            lost = left - will_replay + post.sources.lost
-            running = post.lease.plugin
-            notes = running.notes() if isinstance(running, Input) else ""
+            will_replay = read - settled if plugin.replays else min(read - settled, post.sources.owed())
+            lost = read - settled - will_replay + post.sources.lost
+            notes = running.notes() if isinstance(running := post.lease.plugin, Input) else ""
             receipts.append(InputReceipt(flow.name, post.stage.name, settled, will_replay, lost, notes))
         return receipts
 

@@ -16,6 +16,7 @@ from swak.forward.exchange import Exchange
 from swak.forward.handshake import Caller, HandshakeError
 from swak.forward.tls import client_context, hang_up, is_tls, receive, send, waits
 from swak.sinks.guard import aborted_error
+from swak.sockets.address import tune
 
 if TYPE_CHECKING:
     import ssl
@@ -29,7 +30,6 @@ SLICE_S = 0.1
 PROBE_S = 0.4
 _ANSWER_BYTES = 64 * 1024
 _CONNECTING = {EINPROGRESS, EWOULDBLOCK, getattr(os, "WSAEWOULDBLOCK", 10035)}
-_KEEPALIVE_S = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 Address = tuple[Any, ...]
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -301,12 +301,3 @@ class Client:
 
 def _tls_reason(error: OSError) -> str:
     return getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-
-
-def tune(sock: socket.socket) -> None:
-    """Send at once, and notice a peer that vanished within a minute."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE_S.items():
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.clock import SYSTEM
-from swak.forward.client import tune
 from swak.forward.connection import Closed, Connection
 from swak.forward.decoder import FRAME_BYTES
 from swak.forward.faults import Faults
@@ -18,6 +17,7 @@ from swak.forward.gathering import Gathering
 from swak.forward.listener import Listener, NoRoomError
 from swak.forward.tls import server_context
 from swak.log import get
+from swak.sockets.address import tune
 from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+from contextlib import contextmanager
+from errno import EINVAL
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
 
 RECEIVE_BYTES = 64 * 1024
 
@@ -24,12 +28,14 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     """Return the context of a sender. OSError: a file is missing or is no PEM."""
     import ssl  # noqa: PLC0415 - costs more than the rest of swak's start
 
-    context = ssl.create_default_context(cafile=tls.ca or None)
+    with _named("ca", tls.ca):
+        context = ssl.create_default_context(cafile=tls.ca or None)
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.cert:
-        context.load_cert_chain(tls.cert, tls.key or None, _no_password)
+        with _named("cert", tls.cert, tls.key):
+            context.load_cert_chain(tls.cert, tls.key or None, _no_password)
     return context
 
 
@@ -37,14 +43,37 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     """Return the context of a receiver; with `ca` senders must show a certificate. OSError: as above."""
     import ssl  # noqa: PLC0415 - as above
 
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.ca or None)
-    context.load_cert_chain(tls.cert, tls.key or None, _no_password)
+    with _named("ca", tls.ca):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.ca or None)
+    with _named("cert", tls.cert, tls.key):
+        context.load_cert_chain(tls.cert, tls.key or None, _no_password)
     if tls.ca:
         context.verify_mode = ssl.CERT_REQUIRED
     # A ticket to resume the session is the only thing that a sender without acks is told. It never reads it, and the
     # system of one that closes with something unread resets the connection: the last events would be lost on the way.
     context.num_tickets = 0
     return context
+
+
+@contextmanager
+def _named(option: str, *paths: str) -> Iterator[None]:
+    """Let an error say which option and file it is about; the system and OpenSSL do not."""
+    try:
+        yield
+    except OSError as error:
+        missing = next((path for path in paths if path and not Path(path).is_file()), "")
+        shown = f"{missing} is no file" if missing else f"{' and '.join(filter(None, paths))}: {_reason(error)}"
+        raise OSError(error.errno if missing else EINVAL, f"{option}: {shown}") from error
+
+
+def _reason(error: OSError) -> str:
+    reason = str(getattr(error, "reason", "") or error.strerror or error)
+    words = {
+        "PEM lib": "holds no certificate with its key in PEM",
+        "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
+        "NO_CERTIFICATE_OR_CRL_FOUND": "holds no certificate in PEM",
+    }
+    return next((text for sign, text in words.items() if sign in f"{reason} {error}"), reason)
 
 
 def _no_password() -> str:

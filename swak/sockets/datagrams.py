@@ -13,6 +13,7 @@ from pathlib import Path
 
 from swak import log
 from swak.sockets.address import bound, plain_host, shown
+from swak.sockets.unread import unread_datagrams
 
 LOG = log.get("sockets")
 
@@ -39,6 +40,8 @@ class Datagrams:
         self.address: tuple[str, int] = self._sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel dropped because its buffer was full, as far as it has told."""
+        self.unread = 0
+        """Datagrams that were there at the end and are lost, as nobody read them."""
         self._told = 0
         self._wrapped = 0
         if _LINUX:
@@ -83,6 +86,10 @@ class Datagrams:
     def close(self) -> None:
         """Close everything. May be repeated."""
         self.look()
+        if self._sock.fileno() >= 0:
+            self.unread = unread_datagrams(self._sock)
+        if self.unread:
+            LOG.warning("datagrams that nobody had read are lost", address=shown(self.address), datagrams=self.unread)
         self._selector.close()
         self._sock.close()
         with self._waking:

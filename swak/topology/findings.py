@@ -41,6 +41,7 @@ class Report:
         if not plugin.valid:
             return  # reported when it was made
         for what, mend in self.asked(plugin, plugin.check):
+            plugin.valid = False  # nothing more is asked of it
             self.problem(f"{plugin.name}: {what}", mend, plugin.place)
 
     def asked(self, plugin: Plugin, question: Callable[[], Iterable[T]]) -> list[T]:

@@ -8,6 +8,8 @@ import pytest
 from swak.forward.tls import Tls, client_context, hang_up, is_tls, receive, send, server_context
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.servers.certificates import Certificates
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_a_missing_file_is_an_os_error() -> None:
     for made in (client_context, server_context):
-        with pytest.raises(OSError, match="No such file"):
+        with pytest.raises(OSError, match=r"ca\.pem is no file"):
             made(Tls(ca="/nowhere/ca.pem", cert="/nowhere/cert.pem"))
 
 
@@ -59,3 +61,16 @@ def test_a_plain_socket_without_room_takes_nothing() -> None:
 
 def test_a_receiver_says_nothing_that_a_sender_without_acks_would_leave_unread(certificates: Certificates) -> None:
     assert server_context(Tls(cert=certificates.server)).num_tickets == 0
+
+
+@pytest.mark.parametrize("make", [server_context, client_context])
+def test_a_file_that_is_no_certificate_is_named_with_its_option(
+    tmp_path: Path, make: Callable[[Tls], ssl.SSLContext]
+) -> None:
+    path = tmp_path / "junk.pem"
+    for content in ("", "junk"):
+        path.write_text(content)
+        with pytest.raises(OSError, match=r"cert: .*junk\.pem: holds no certificate with its key in PEM"):
+            make(Tls(cert=str(path)))
+        with pytest.raises(OSError, match=r"ca: .*junk\.pem: holds no certificate in PEM"):
+            make(Tls(ca=str(path)))

@@ -71,7 +71,7 @@ class Kv(LineParser):
         if not record:
             raise ValueError("no pair")
         if words and self.rest is None:
-            raise ValueError(f"{words[0][:50]!r} is no pair")
+            raise ValueError("a word is no pair")
         if words and self.rest is not None:
             record[self.rest] = " ".join(words)
         return record

@@ -41,6 +41,11 @@ class W3C(LineParser):
     fields: list[str] | None = option("Fields of the lines before any #Fields.", default=None)
     decode: bool = option('Whether "-" becomes None, and "+" in headers a space.', default=False)
 
+    @property
+    def needs_header(self) -> tuple[str, ...]:
+        """Lines that a file's reader should hand out again where it reads on in the middle."""
+        return ("#Date:", "#Fields:") if self.fields is None else ()
+
     def check(self) -> list[tuple[str, str]]:
         problems = super().check()
         try:

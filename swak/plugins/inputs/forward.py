@@ -87,6 +87,9 @@ class Forward(Input):
         """The port that it listens on; 0 while it does not."""
         return 0 if self._server is None else self._server.port
 
+    def listens_on(self) -> list[tuple[str, str, int]]:
+        return [("tcp", self.host, self.port), ("udp", self.host, self.port)]
+
     def open(self) -> None:
         hostname = self.hostname or socket.gethostname()
         settings = Settings(

@@ -46,7 +46,7 @@ class Http(Input):
     One thread serves all connections. A head that is not there within `timeout` is given up (408), and so is a body
     that comes at less than 16 KiB a second after that. Each connection has one request at a time; that of HTTP/1.0 ends
     with its answer. A body that is read takes up to 20 times its size. There is no TLS: put a proxy in front where
-    others listen. Needs `pip install "swak[http]"`.
+    others listen. Needs `pip install h11`.
 
     Example:
         `task(in_.Http(8080), out.File("/var/log/all.json"))`
@@ -79,11 +79,14 @@ class Http(Input):
         if self.user is not None and self.token is not None:
             bad.append(("user and token are both given", "leave one of them out"))
         if find_spec("h11") is None:
-            bad.append(("there is no h11, which reads HTTP", 'pip install "swak[http]"'))
+            bad.append(("there is no h11, which reads HTTP", "pip install h11"))
         return bad + port_problems(self.port, "8080")
 
     def patience_s(self) -> float | None:
         return self.ack_timeout
+
+    def listens_on(self) -> list[tuple[str, str, int]]:
+        return [("tcp", self.host, self.port)]
 
     def open(self) -> None:
         from swak.sockets.http_server import IDLE_S, HttpServer  # noqa: PLC0415 - it needs h11, which others do without

@@ -14,6 +14,7 @@ from swak.sockets.address import port_problems
 from swak.sockets.codecs import Codec
 from swak.sockets.lines import LineCutter
 from swak.sockets.server import Server
+from swak.sockets.unread import unread_bytes
 
 if TYPE_CHECKING:
     from swak.sockets.server import Connection
@@ -34,10 +35,11 @@ class Tcp(Input):
     While no stage looks inside, JSON keeps the bytes it came as, with `host` added at the end. Where a stage looks, of
     a key that comes twice the last value counts, and a number beyond a float's range is text.
 
-    TCP has no acks: what was received and not yet delivered is lost when swak dies, and the receipt names what was
-    lost when it stops; senders that must know use `in_.Forward` or `in_.Http`. When the stages behind are full,
-    nothing is read, and senders wait. A line longer than `max_line` is cut there. So is the unfinished line of a
-    connection when all of them together exceed `memory`. The last line of a connection counts without a line end, too.
+    TCP has no acks: what was received and not yet delivered is lost when swak dies. When it stops, the receipt
+    names the events that are lost, and the bytes that had come and were not read; senders that must know use
+    `in_.Forward` or `in_.Http`. When the stages behind are full, nothing is read, and senders wait. A line longer
+    than `max_line` is cut there. So is the unfinished line of a connection when all of them together exceed
+    `memory`. The last line of a connection counts without a line end, too.
 
     One thread serves all connections. A peer that vanished is noticed within a minute; one that is quiet for
     `idle_timeout` is closed. Beyond `connections_max` the one that was quiet for longest gives way to a new one.
@@ -69,9 +71,12 @@ class Tcp(Input):
         bad = [] if fits else [(f'encoding "{self.encoding}" has no lines', 'give one such as "utf-8" or "cp949"')]
         return bad + port_problems(self.port, "5000")
 
+    def listens_on(self) -> list[tuple[str, str, int]]:
+        return [("tcp", self.host, self.port)]
+
     def open(self) -> None:
         self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
-        self._held_bytes = self._cut_lines = 0
+        self._held_bytes = self._cut_lines = self._unread_bytes = 0
         self._rest: list[Chunk] = []
         self._rests = RESTS
         self._server = Server(
@@ -117,6 +122,7 @@ class Tcp(Input):
         if self._server is None:
             return ""
         counts = {
+            "bytes left unread": self._unread_bytes,
             "lines cut": self._cut_lines,
             "lines that are no JSON": self._codec.failures,
             "connections turned away": self._server.turned_away,
@@ -130,6 +136,10 @@ class Tcp(Input):
 
     def close(self) -> None:
         if self._server is not None:
+            unread = sum(unread_bytes(one.sock) for one in self._server.connections)
+            if unread:
+                self.log.warning("bytes that had come and that nobody read are lost", bytes=unread)
+            self._unread_bytes += unread
             self._server.close()
 
     def abort(self) -> None:

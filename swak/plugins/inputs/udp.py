@@ -28,10 +28,11 @@ class Udp(Input):
     `_jsonparsefailure` in `tags`, and is counted. `plain` keeps the whole text in `message`, JSON or not; `line` makes
     an event of each line. The field `host` is the sender's address, unless the record has one.
 
-    UDP loses: on the way, unseen, and here when nobody reads. When the stages behind are full, nothing is read; what
-    comes fills the kernel's buffer (`receive_buffer`), and beyond that it is dropped and counted on Linux: in the
-    log, and in the receipt. What was read and not delivered when swak ends is lost, and the receipt names it.
-    Datagrams longer than `max_size` are cut there. Anybody can send under any address.
+    UDP loses: on the way, unseen, and here when nobody reads. When the stages behind are full, nothing is read;
+    what comes fills the kernel's buffer (`receive_buffer`), and beyond that it is dropped and counted on Linux: in
+    the log, and in the receipt. What was not delivered when swak ends is lost, and the receipt names it: what was
+    read, and how many datagrams had come and were not. Datagrams longer than `max_size` are cut there. Anybody can
+    send under any address.
 
     Example:
         `task(in_.Udp(5959, codec="json"), out.Stdout(format="rubydebug"))`
@@ -59,6 +60,9 @@ class Udp(Input):
         except LookupError:
             problems.append((f'there is no encoding "{self.encoding}"', 'give one such as "utf-8" or "cp949"'))
         return problems
+
+    def listens_on(self) -> list[tuple[str, str, int]]:
+        return [("udp", self.host, self.port)]
 
     def open(self) -> None:
         self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
@@ -101,6 +105,7 @@ class Udp(Input):
         dropped = self._datagrams.look()
         counts = {
             "datagrams dropped by the kernel": dropped,
+            "datagrams left unread": self._datagrams.unread,
             "datagrams cut": self._cut,
             "that are no JSON": self._codec.failures,
         }

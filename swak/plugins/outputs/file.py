@@ -59,7 +59,9 @@ class File(Output):
     is ever written over, and nothing removed but for `keep`: the oldest rotated files of a path beyond that number.
     A file that follows a rotated one gets its owner (if swak runs as root) and its permissions. With `compress`, a
     file that was rotated, or closed for good, is compressed in the background; the plain one goes when the compressed
-    one is on disk. With `suffix` a file has its name only when it is closed for good, and that suffix before.
+    one is on disk. With `suffix` a file has its name only when it is closed for good, and that suffix before. At the
+    end of a run a file of a path that never varies is finished like a rotated one. Where a finished file has the name
+    already, `.1` and so on stands before the ending of the next one.
 
     What a killed process left unfinished is finished at the next start: what has the suffix, what was rotated, and
     with `compress` every file that only the time tells apart. Where tags or fields name files to be compressed, give

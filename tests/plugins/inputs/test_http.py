@@ -268,7 +268,7 @@ def test_options_that_cannot_be_are_named() -> None:
 
 def test_without_h11_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("swak.plugins.inputs.http.find_spec", lambda _: None)
-    assert Http(1).check() == [("there is no h11, which reads HTTP", 'pip install "swak[http]"')]
+    assert Http(1).check() == [("there is no h11, which reads HTTP", "pip install h11")]
 
 
 def test_before_it_is_open_there_is_nothing_to_tell() -> None:
