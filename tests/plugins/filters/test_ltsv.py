@@ -23,13 +23,11 @@ def test_of_a_label_that_comes_twice_the_last_value_counts() -> None:
     assert drive_batch(Ltsv(), block_of("a:1\ta:2"))[0].record == {"a": "2"}
 
 
-@pytest.mark.parametrize(
-    ("line", "said"), [("", "''"), ("hello", "'hello'"), ("a:1\t", "''"), (":1", "':1'"), ("a:1\tb", "'b'")]
-)
-def test_what_has_no_label_does_not_fit(line: str, said: str) -> None:
+@pytest.mark.parametrize("line", ["", "hello", "a:1\t", ":1", "a:1\tb"])
+def test_what_has_no_label_does_not_fit(line: str) -> None:
     dead: list[DeadEvent] = []
     drive_batch(Ltsv(), block_of(line), dead=dead)
-    assert dead[0].reason == f"Ltsv: a value has no label"
+    assert dead[0].reason == "Ltsv: a value has no label"
     assert_same_both_ways(Ltsv(), block_of("a:1", line))
 
 
