@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from swak.durable import lock_file, sync_directory, write_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STEPS = ("write", "half", "sync", "cut", "rename", "unlink", "folder")
 """Where it can be stopped: before or within a write, before a sync, a cut, a rename, a removal, a sync of names."""

@@ -243,7 +243,10 @@ class Buffer(Plugin):
     """Whether it takes events on when everything below it is full, so that a branch behind it stops no other."""
 
     def halves(self) -> tuple[Output, Input] | None:
-        """Return what stands here instead where events are kept on disk: an output, and the input of a new flow."""
+        """Return what stands here instead where events are kept on disk: an output, and the input of a new flow.
+
+        Such a buffer is never added to itself.
+        """
         return None
 
     def longest_s(self) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swak.files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Node:
@@ -104,7 +104,7 @@ class ForgetfulFiles(Files):
     def make_folder(self, folder: Path) -> None:
         pass
 
-    def sync_folder(self, folder: Path) -> None:
+    def sync_folder(self, folder: Path) -> None:  # noqa: ARG002 - one folder is all there is
         self._make_real(len(self.changes))
 
     def lock(self, path: Path) -> int:

@@ -69,7 +69,7 @@ def assert_all_came(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "second"),
     [*((fault, fault.partition(":")[0]) for fault in FAULTS), *IN_RECOVERY],
-    ids=lambda one: str(one),
+    ids=str,
 )
 def test_nothing_is_lost_wherever_it_stops(folder: Path, first: str, second: str) -> None:
     assert up(folder, first).returncode == KILLED
