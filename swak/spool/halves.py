@@ -211,6 +211,10 @@ class SpoolReader(Input):
         except OSError as error:
             self.log.warning("the spool's state cannot be written; a restart would send more again", error=str(error))
 
+    def due_at(self) -> float | None:
+        """At once while more may be appended: an empty spool is no end of the source, not even of a run with `once`."""
+        return None if self._shared.written else self.clock.monotonic()
+
     def answer(self) -> None:
         if self._spool is not None:
             self._keep_up(self._spool)

@@ -43,6 +43,14 @@ def test_everything_passes_in_order(tmp_path: Path) -> None:
     assert numbers(recorder) == list(range(1, COUNT + 1))
 
 
+def test_a_spool_that_is_empty_for_a_while_ends_no_run(tmp_path: Path) -> None:
+    recorder = Recorder()
+    flow = task(in_.Counter(3, rate="1/s"), out.DiskBuffer(str(tmp_path), fsync="1ms"), recorder)
+    with running(flow, once=True) as run:
+        assert run.wait(20)
+    assert numbers(recorder) == [1, 2, 3]
+
+
 def test_a_dead_branch_holds_up_no_other(tmp_path: Path) -> None:
     dead, alive = FlakyOutput(), Recorder()
     dead.down()
