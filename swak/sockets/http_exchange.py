@@ -106,6 +106,7 @@ class Exchange:
         return True
 
     def _take_head(self, request: h11.Request) -> None:
+        self.method, self.target = request.method.decode(), request.target.decode()  # first: HEAD has no body in errors
         if request.http_version not in (b"1.0", b"1.1"):
             raise HttpError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
         if sum([len(name) + len(value) + 4 for name, value in request.headers]) > HEAD_BYTES_MAX:
@@ -117,7 +118,6 @@ class Exchange:
         if chunked and ("content-length" in self.headers or request.http_version == b"1.0"):
             # A proxy in front might see the end of such a request elsewhere.
             raise HttpError(400, "transfer-encoding does not go with content-length, nor with HTTP/1.0")
-        self.method, self.target = request.method.decode(), request.target.decode()
         if not chunked:
             self.length = int(self.headers.get("content-length", "0"))
             self._check_size(self.length)

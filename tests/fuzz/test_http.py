@@ -181,6 +181,7 @@ def test_whatever_is_said_what_is_promised_was_taken_and_others_are_served() -> 
 
         @settings(**LIMITS)
         @given(TALKS, CUTS)
+        @example(b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", [])
         @example(request(b"{}") * 3 + chunked(b"{}\n{}", 2), [5, 1, 1])
         def attack(data: bytes, cuts: list[int]) -> None:
             before = site.taken

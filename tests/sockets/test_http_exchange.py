@@ -153,6 +153,18 @@ def test_head_gets_a_head() -> None:
     assert exchange.answer(200, "OK", [], b"hello") == (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", True)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", b"A: " + b"x" * HEAD_BYTES_MAX, b"Content-Length: 99\r\n"],
+)
+def test_head_gets_a_head_also_when_it_is_refused(wrong: bytes) -> None:
+    exchange = Exchange(10)
+    with pytest.raises(HttpError) as refused:
+        exchange.feed(b"HEAD / HTTP/1.1\r\nHost: a\r\n" + wrong + b"\r\n")
+    answered, _ = exchange.answer(refused.value.status, "Wrong", [], b"hello")
+    assert answered.startswith(b"HTTP/1.1 4")
+
+
 def test_a_wish_for_another_protocol_is_not_heard() -> None:
     upgrade = POST + b"Upgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 1\r\n\r\nx"
     assert [one[3:] for one in seen(upgrade + WHOLE)] == [(b"x", True), (b"hello", True)]
