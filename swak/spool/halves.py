@@ -93,11 +93,12 @@ class SpoolWriter(Output):
             body = to_bytes(batch)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             self._refuse(batch, error)
+        beyond = False
         while True:
             try:
-                self._spool.append(body, batch.count, (batch.body, batch.tags), batch.size_bytes)
+                self._spool.append(body, batch.count, (batch.body, batch.tags), batch.size_bytes, beyond=beyond)
             except FullError as error:
-                self._make_room(batch, error)
+                beyond = not self._make_room(batch, error)
             else:
                 break
         if self._fsync_s is None:
@@ -114,14 +115,20 @@ class SpoolWriter(Output):
             raise Refused(bad, f"a spool cannot carry it: {error}") from error
         raise error  # in halves, until the event that fails is alone
 
-    def _make_room(self, batch: Batch, error: FullError) -> None:
+    def _make_room(self, batch: Batch, error: FullError) -> bool:
+        """Do what is to be done when the spool is full; False: everything in it is on its way already.
+
+        Those events are few, as many as mailboxes hold. They will be delivered, so the spool grows by them instead.
+        """
         assert self._spool is not None
         if self._when_full == "overflow":
             raise Refused(batch.events(), str(error)) from error
-        dropped = self._spool.drop_oldest() if self._when_full == "drop_oldest" else 0
-        if not dropped:
+        if self._when_full == "block":
             raise Retry(str(error), FULL_S) from error
-        self.log.error("the spool is full; its oldest events were dropped", spool=self._name, events=dropped)
+        dropped = self._spool.drop_oldest()
+        if dropped:
+            self.log.error("the spool is full; its oldest events were dropped", spool=self._name, events=dropped)
+        return dropped > 0
 
     def sync(self) -> None:
         assert self._spool is not None

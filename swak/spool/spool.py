@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from swak.files import Files
 from swak.log import Log
 from swak.spool.frames import HEAD_BYTES, Bad, Frame, pack, unpack
+from swak.spool.pace import Pace
 from swak.spool.segments import Segment, find_segments
 from swak.spool.state import State, load, save
 
@@ -21,12 +22,6 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 """What a segment grows to: it is removed as a whole, and read through at a start."""
 RECENT_BYTES = 4 * 1024 * 1024
 """Resident bytes of what was appended last and not yet taken: it passes in memory, and disk is not read for it."""
-PACE_S = 0.05
-"""Who appends waits that long for one who takes, if that one took something as recently: what passes in memory need not
-be read and unpacked again, which costs more than everything else here (measured: 5.4 and 3.2 CPU-s a million events)."""
-PATIENCE = 0.25
-PATIENCE_MAX_S = 0.5
-"""Which part of the time may go into that, and how much at once: one who is slow does not hold up the others for more."""
 LOCK = "lock"
 
 _log = Log("swak.spool")
@@ -76,8 +71,7 @@ class Spool:
         self._files = Files("spool") if files is None else files
         self._lock = threading.RLock()
         self._grown = threading.Condition(self._lock)
-        self._taken = threading.Condition(self._lock)
-        self._taken_at = self._paced_at = self._patience_s = 0.0
+        self._pace = Pace(threading.Condition(self._lock))
         self._lock_descriptor: int | None = None
         self._segments: deque[Segment] = deque()
         self.state = State()
@@ -164,37 +158,30 @@ class Spool:
 
     # Appending
 
-    def append(self, body: bytes, events: int, recent: object = None, recent_bytes: int = 0) -> int:
-        """Write a batch; it is safe after `sync`. Return its number.
+    def append(
+        self, body: bytes, events: int, recent: object = None, recent_bytes: int = 0, *, beyond: bool = False
+    ) -> int:
+        """Write a batch, also `beyond` the limit; it is safe after `sync`. Return its number.
 
         `recent` is what was put into `body`: it passes in memory to whoever takes soon. FullError when there is no
         room, OSError when the disk does not take it: nothing was appended then.
         """
         size_bytes = HEAD_BYTES + len(body)
         with self._lock:
-            if self.size_bytes and self.size_bytes + size_bytes > self.max_bytes and not self._reclaim():
+            if self.size_bytes and self.size_bytes + size_bytes > self.max_bytes and not self._reclaim() and not beyond:
                 raise FullError(f"the spool is full: {self.size_bytes} of {self.max_bytes} bytes are in use")
             segment = self._tail(size_bytes)
             if self._abandoned == self.last:
                 self._write(segment, 0, b"")
             frame = self._write(segment, events, body)
             if recent is not None:
-                self._keep_pace(recent_bytes)
+                self._pace.wait(lambda: self._recent_bytes + recent_bytes <= RECENT_BYTES)
                 self._recent.append(_Recent(segment, frame, recent, recent_bytes))
                 self._recent_bytes += recent_bytes
                 while self._recent_bytes > RECENT_BYTES:
                     self._recent_bytes -= self._recent.popleft().size_bytes
             self._grown.notify_all()
             return frame.number
-
-    def _keep_pace(self, recent_bytes: int) -> None:
-        """Let one who takes quickly go first."""
-        now = time.monotonic()
-        self._patience_s = min(PATIENCE_MAX_S, self._patience_s + (now - self._paced_at) * PATIENCE)
-        if self._recent_bytes + recent_bytes > RECENT_BYTES and now - self._taken_at < PACE_S < self._patience_s:
-            self._taken.wait_for(lambda: self._recent_bytes + recent_bytes <= RECENT_BYTES, PACE_S)
-            self._patience_s -= time.monotonic() - now
-        self._paced_at = now
 
     def _tail(self, size_bytes: int) -> Segment:
         """Return the segment to append to. A new one's name is on disk before anything in it is called safe."""
@@ -270,10 +257,9 @@ class Spool:
     def drop_oldest(self) -> int:
         """Give up the oldest segment that nobody took from yet. Return its number of events, 0 where there is none."""
         with self._lock:
-            later = [one for one in self._segments if one.first >= self._next]
-            if not later:
+            segment = next((one for one in self._segments if one.first >= self._next), None)
+            if segment is None:
                 return 0
-            segment = later[0]
             if segment is self._segments[-1]:
                 self._tail(self.segment_bytes)
             events = sum(frame.events if isinstance(frame, Frame) else frame.events or 0 for frame in segment.frames())
@@ -328,11 +314,9 @@ class Spool:
         if found is None:
             self._go_on_behind(segment)
             return None
-        if isinstance(found, Bad):
-            self._set_aside(segment, found)
-            self._at = segment, found.end
-            return None
-        if found.number < self._next:
+        if isinstance(found, Bad) or found.number < self._next:
+            if isinstance(found, Bad):
+                self._set_aside(segment, found)
             self._at = segment, found.end
             return None
         expired = self._pass(segment, found)
@@ -354,8 +338,7 @@ class Spool:
         """Move behind a frame. What is too old, or empty, only moves the position."""
         self._at = segment, frame.end
         self._next = frame.number + 1
-        self._taken_at = time.monotonic()
-        self._taken.notify_all()
+        self._pace.note_taken()
         expired = self.max_age_s is not None and time.time_ns() - frame.time_ns > self.max_age_s * 1e9
         if expired:
             self.state = self.state._replace(dropped=self.state.dropped + frame.events)

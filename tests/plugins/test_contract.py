@@ -407,9 +407,7 @@ def test_a_filter_changes_nothing_that_it_was_given(name: str, make: Callable[[s
     assert batch.body.records() == before
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if issubclass(FOUND[name], Buffer) and not FOUND[name].decouples]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("buffers.") and "Disk" not in name])
 def test_a_buffer_releases_everything_once_in_order_and_settles_it(name: str, make: Callable[[str], Any]) -> None:
     source = Source("test")
     acks = [source.register(number, number, 1) for number in range(10)]
