@@ -267,6 +267,7 @@ class Spool:
             self.state = self.state._replace(dropped=self.state.dropped + events, dropped_to=last)
             self.save()
             self._remove(segment)
+            self._forget_recent()  # or what was dropped would come all the same
             return events
 
     # Taking

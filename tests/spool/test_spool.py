@@ -200,3 +200,11 @@ def test_a_segment_that_somebody_removed_is_told_as_missing_frames(tmp_path: Pat
     again = spool_at(tmp_path)
     assert [one.number for one in iter(again.take, None) if one is not None] == [1, 2, 5, 6]
     assert again.state.damaged == 2
+
+
+def test_what_was_dropped_does_not_come_out_of_memory_either(tmp_path: Path) -> None:
+    spool = spool_at(tmp_path, max_bytes=200_000)
+    for _ in range(3):
+        spool.append(bytes(60_000), 7, object(), 60_000)
+    assert spool.drop_oldest() == 7
+    assert [one.number for one in iter(spool.take, None) if one is not None] == [2, 3]
