@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.durable import lock_file, sync_directory, write_all
+from swak.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +25,13 @@ class Fault(NamedTuple):
 
 
 def fault_of(text: str | None) -> Fault | None:
-    """Read `SWAK_FAULT=point:n`, such as `spool.sync:10`. ValueError says what is wrong with it."""
+    """Read `SWAK_FAULT=point:n`, such as `spool.sync:10`. ConfigError says what is wrong with it."""
     if not text:
         return None
     point, _, count = text.partition(":")
     if point.rpartition(".")[2] not in STEPS or not (count or "1").isdigit() or count == "0":
-        raise ValueError(f"SWAK_FAULT={text}: write OWNER.STEP:N, with a step out of {', '.join(STEPS)}")
+        mend = f"write OWNER.STEP:N, with a step out of {', '.join(STEPS)}"
+        raise ConfigError([Problem(f"SWAK_FAULT={text} names no step", mend)])
     return Fault(point, int(count or "1"))
 
 

@@ -36,6 +36,9 @@ class ForgetfulFiles(Files):
         self.opened: dict[int, Node] = {}
         self.locks: dict[int, Path] = {}
         self.room: int | None = None
+        """How much more can be written, whatever is removed."""
+        self.capacity: int | None = None
+        """How much all files together can hold."""
         self.sync_fails = False
         self.crashed = False
         self._serial = 100
@@ -71,8 +74,25 @@ class ForgetfulFiles(Files):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         return self.names_now[path].data
 
+    @property
+    def full(self) -> bool:
+        """Whether there may be no room."""
+        return self.room is not None or self.capacity is not None
+
+    def heal(self) -> None:
+        """Let everything work again."""
+        self.room = self.capacity = None
+        self.sync_fails = False
+
+    @property
+    def used(self) -> int:
+        """What all files together hold."""
+        return sum(len(node.data) for node in dict.fromkeys(self.names_now.values()))
+
     def append(self, descriptor: int, data: bytes) -> None:
         node = self.opened[descriptor]
+        if self.capacity is not None and self.used + len(data) > self.capacity:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self.room is not None and len(data) > self.room:
             node.data += data[: self.room]
             self.room = 0
@@ -121,7 +141,7 @@ class ForgetfulFiles(Files):
         self.names_now = dict(self.names_synced)
         self.opened.clear()
         self.locks.clear()
-        self.room, self.sync_fails = None, False
+        self.heal()
         for node in dict.fromkeys(self.names_now.values()):
             node.data = node.synced = self._left(node, pick)
 

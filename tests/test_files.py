@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from swak.errors import ConfigError
 from swak.files import STEPS, Fault, Files, fault_of
 from tests.house import ROOT
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 DIES = """
 import sys
 from pathlib import Path
+from swak.errors import ConfigError
 from swak.files import Files
 files, folder = Files("test"), Path(sys.argv[1])
 descriptor = files.open(folder / "a", make=True)
@@ -56,7 +58,7 @@ def test_the_process_stops_dead_where_it_was_asked_to(tmp_path: Path, fault: str
 
 @pytest.mark.parametrize("text", ["spool", "spool.what:1", "spool.sync:x", "spool.sync:0", "spool.sync:-1", ":1"])
 def test_a_fault_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="SWAK_FAULT"):
+    with pytest.raises(ConfigError, match="SWAK_FAULT"):
         fault_of(text)
 
 

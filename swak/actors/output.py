@@ -173,7 +173,7 @@ class OutputSeat(Seat):
                 continue
             if self._failures:
                 log.info("output is back", stage=self.post.name)
-            if self.post.state == "retrying":
+            if self._failures or self.post.state == "retrying":
                 self._failures, self.post.last_error, self.post.state = 0, "", "running"
             if pending is not None and piece.batch is letter.batch:
                 self._work.clear()

@@ -6,7 +6,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from swak.spool.frames import Bad, Frame, find_frames
+from swak.spool.frames import HEAD_BYTES, Bad, Frame, find_frames, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,25 @@ class Segment:
         aside = self.path.with_name(f"{self.path.name}.{bad.start}{BAD_ENDING}")
         self._files.write_whole(aside, self.read(bad.end - bad.start, bad.start))
         return aside
+
+    def find_end(self) -> tuple[int, Bad | None]:
+        """Return the last whole frame's number, and what stands behind that frame.
+
+        What a crash leaves of a write, which nobody was told is safe, is Bad for no reason.
+        """
+        last, end, size_bytes = self.first - 1, 0, self.size_bytes
+        for frame in self.frames():
+            if isinstance(frame, Frame) and self.body(frame) is not None:
+                last, end = frame.number, frame.end
+        if end == size_bytes:
+            return last, None
+        head = unpack(self.read(HEAD_BYTES, end), end, self.salt)
+        unfinished = size_bytes - end < HEAD_BYTES or (head is not None and head.end > size_bytes)
+        return last, Bad(end, size_bytes, None, "" if unfinished else "its end is no frame")
+
+    def sync(self) -> None:
+        """Have the content on disk."""
+        self._files.sync(self.descriptor)
 
     def cut(self, size_bytes: int) -> None:
         """Take away what stands beyond `size_bytes`."""

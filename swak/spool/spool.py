@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from swak.files import Files
 from swak.log import Log
-from swak.spool.frames import HEAD_BYTES, Bad, Frame, pack, unpack
+from swak.spool.frames import HEAD_BYTES, Bad, Frame, pack
 from swak.spool.pace import Pace
+from swak.spool.recent import Recent, Recents
 from swak.spool.segments import Segment, find_segments
 from swak.spool.state import State, load, save
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 """What a segment grows to: it is removed as a whole, and read through at a start."""
-RECENT_BYTES = 4 * 1024 * 1024
-"""Resident bytes of what was appended last and not yet taken: it passes in memory, and disk is not read for it."""
 LOCK = "lock"
 
 _log = Log("swak.spool")
@@ -33,15 +32,6 @@ class InUseError(OSError):
 
 class FullError(Exception):
     """The spool has no room until something that is in it was settled."""
-
-
-class _Recent(NamedTuple):
-    """What was appended last, as long as it is in memory."""
-
-    segment: Segment
-    frame: Frame
-    what: object
-    size_bytes: int
 
 
 class Taken(NamedTuple):
@@ -76,6 +66,8 @@ class Spool:
         self._segments: deque[Segment] = deque()
         self.state = State()
         self._saved = State()
+        self._full = False
+        """Whether the state could not be written the last time."""
         self.last = 0
         """Number of the last frame that was appended."""
         self.size_bytes = 0
@@ -85,8 +77,7 @@ class Spool:
         """The last number that was given to a frame which could not be synced and is gone."""
         self._untold: OSError | None = None
         """Why a sync failed that whoever syncs has not heard of, because an append needed it."""
-        self._recent: deque[_Recent] = deque()
-        self._recent_bytes = 0
+        self._recents = Recents()
         self._next = 1
         self._at: tuple[Segment, int] | None = None
 
@@ -130,7 +121,7 @@ class Spool:
                 for segment in self._segments:
                     segment.close()
                 self._segments.clear()
-                self._recent.clear()
+                self._recents.forget()
                 descriptor, self._lock_descriptor = self._lock_descriptor, None
                 self._files.close(descriptor)
                 self._grown.notify_all()
@@ -139,22 +130,13 @@ class Spool:
         """Cut what a crash left behind the last whole frame; return the highest number that was ever used."""
         if not self._segments:
             return self.state.settled
-        segment = self._segments[-1]
-        last = max(self.state.settled, segment.first - 1)
-        end = 0
-        for frame in segment.frames():
-            if isinstance(frame, Frame) and segment.body(frame) is not None:
-                last, end = max(last, frame.number), frame.end
-        size_bytes = segment.size_bytes
-        if end < size_bytes:
-            head = unpack(segment.read(HEAD_BYTES, end), end, segment.salt)
-            if size_bytes - end >= HEAD_BYTES and (head is None or head.end <= size_bytes):
-                self._set_aside(segment, Bad(end, size_bytes, None, "its end is no frame"))
-            else:  # what a crash leaves of a write that nobody was told is safe
-                _log.warning("cut an unfinished end", segment=str(segment.path), bytes=size_bytes - end)
-            segment.cut(end)
-            self._files.sync(segment.descriptor)
-        return last
+        last, bad = self._segments[-1].find_end()
+        if bad is not None:
+            if bad.why:
+                self._set_aside(self._segments[-1], bad)
+            self._segments[-1].cut(bad.start)
+            self._segments[-1].sync()
+        return max(self.state.settled, last)
 
     # Appending
 
@@ -168,18 +150,20 @@ class Spool:
         """
         size_bytes = HEAD_BYTES + len(body)
         with self._lock:
-            if self.size_bytes and self.size_bytes + size_bytes > self.max_bytes and not self._reclaim() and not beyond:
+            if (
+                self.size_bytes
+                and self.size_bytes + size_bytes > self.max_bytes
+                and not self._start_anew()
+                and not beyond
+            ):
                 raise FullError(f"the spool is full: {self.size_bytes} of {self.max_bytes} bytes are in use")
             segment = self._tail(size_bytes)
             if self._abandoned == self.last:
                 self._write(segment, 0, b"")
             frame = self._write(segment, events, body)
             if recent is not None:
-                self._pace.wait(lambda: self._recent_bytes + recent_bytes <= RECENT_BYTES)
-                self._recent.append(_Recent(segment, frame, recent, recent_bytes))
-                self._recent_bytes += recent_bytes
-                while self._recent_bytes > RECENT_BYTES:
-                    self._recent_bytes -= self._recent.popleft().size_bytes
+                self._pace.wait(lambda: self._recents.has_room(recent_bytes))
+                self._recents.add(Recent(segment, frame, recent, recent_bytes))
             self._grown.notify_all()
             return frame.number
 
@@ -193,6 +177,9 @@ class Spool:
         except OSError as error:
             self._untold = error
             raise
+        return self._add_segment()
+
+    def _add_segment(self) -> Segment:
         segment = Segment(self.folder, self.last + 1, self._files)
         self._synced_bytes = segment.size_bytes
         self._segments.append(segment)
@@ -206,6 +193,7 @@ class Spool:
             self._files.append(segment.descriptor, data)
         except OSError:
             segment.cut(start)
+            self._start_anew()  # the next try finds room
             raise
         self.last = number
         self.size_bytes += len(data)
@@ -244,20 +232,23 @@ class Spool:
             self._abandoned = self.last
             self._forget_recent()
 
-    def _reclaim(self) -> bool:
-        """Remove everything if everything is settled; what is settled only in part of a segment stays otherwise."""
-        if self.state.settled < self.last:
+    def _start_anew(self) -> bool:
+        """Remove everything if everything is settled. That needs no room on a full disk, where no state can be written.
+
+        The new segment comes first: because of its name numbers never come twice.
+        """
+        if self.state.settled < self.last or not self.size_bytes:
             return False
-        self.save()
-        while self._segments:
+        if self._segments[-1].first <= self.last:  # else it is new already
+            self._add_segment()
+        while len(self._segments) > 1:
             self._remove(self._segments[0])
-        self._synced_bytes = 0
         return True
 
     def drop_oldest(self) -> int:
         """Give up the oldest segment that nobody took from yet. Return its number of events, 0 where there is none."""
         with self._lock:
-            segment = next((one for one in self._segments if one.first >= self._next), None)
+            segment = next((one for one in self._segments if one.first >= self._next and one.size_bytes), None)
             if segment is None:
                 return 0
             if segment is self._segments[-1]:
@@ -279,8 +270,7 @@ class Spool:
             self._forget_recent()
 
     def _forget_recent(self) -> None:
-        self._recent.clear()
-        self._recent_bytes = 0
+        self._recents.forget()
         self._at = None
 
     def take(self, wait_s: float = 0.0) -> Taken | None:
@@ -300,13 +290,10 @@ class Spool:
             self._grown.notify_all()
 
     def _take_recent(self) -> Taken | None:
-        while self._recent and self._recent[0].frame.number < self._next:
-            self._recent_bytes -= self._recent.popleft().size_bytes
-        if not self._recent or self._recent[0].frame.number != self._next:
+        recent = self._recents.take(self._next)
+        if recent is None:
             return None
-        segment, frame, recent, size_bytes = self._recent.popleft()
-        self._recent_bytes -= size_bytes
-        return self._pass(segment, frame) or Taken(frame.number, None, recent)
+        return self._pass(recent.segment, recent.frame) or Taken(recent.frame.number, None, recent.what)
 
     def _take_from_disk(self) -> Taken | None:
         """Return the next frame's batch; None where something else was passed by."""
@@ -385,8 +372,11 @@ class Spool:
         """Have the state on disk, then remove the segments that are done with. OSError: try again."""
         with self._lock:
             if self.state != self._saved:
+                if self._full and self.worth_saving:  # what is done with makes room; an older state is as right
+                    self._remove(self._segments[0])
+                self._full = True
                 save(self.state, self.folder, self._files)
-                self._saved = self.state
+                self._saved, self._full = self.state, False
             while self.worth_saving:
                 self._remove(self._segments[0])
 

@@ -54,7 +54,7 @@ class Spooling(RuleBasedStateMachine):
             assert self.spool.size_bytes + len(body) > MAX_BYTES - 1_000
             return
         except OSError:
-            assert self.files.room is not None or self.files.sync_fails
+            assert self.files.full or self.files.sync_fails
             self.failed |= self.files.sync_fails
             return
         assert number not in self.promised | self.settled
@@ -102,15 +102,36 @@ class Spooling(RuleBasedStateMachine):
         try:
             self.spool.save()
         except OSError:
-            assert self.files.room is not None or self.files.sync_fails
+            assert self.files.full or self.files.sync_fails
 
     @rule(room=st.sampled_from([0, 50, 20_000]))
     def fill_disk(self, room: int) -> None:
         self.files.room = room
 
     @rule()
+    def fill_disk_for_good(self) -> None:
+        self.files.capacity = self.files.used
+
+    @rule()
     def free_disk(self) -> None:
-        self.files.room = None
+        self.files.room = self.files.capacity = None
+
+    @rule()
+    def drop_oldest(self) -> None:
+        before = self.spool.state.dropped
+        segments = [segment.first for segment in self.spool._segments]  # noqa: SLF001 - which one goes is its own affair
+        try:
+            events = self.spool.drop_oldest()
+        except OSError:
+            assert self.files.full or self.files.sync_fails
+            self.failed |= self.files.sync_fails
+            events = self.spool.state.dropped - before
+        gone = set(segments) - {segment.first for segment in self.spool._segments}  # noqa: SLF001 - as above
+        if events:
+            last = self.spool.state.dropped_to
+            first = max((one for one in segments if one <= last), default=last)
+            self.settled.update(range(first, last + 1))
+        assert not events or gone or self.files.full or self.files.sync_fails
 
     @rule(fails=st.booleans())
     def break_sync(self, *, fails: bool) -> None:
@@ -118,7 +139,7 @@ class Spooling(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.files.room, self.files.sync_fails = None, False
+        self.files.heal()
         self.sync()
         self.spool.close()
         self.open()
@@ -131,7 +152,7 @@ class Spooling(RuleBasedStateMachine):
         self.settled = {one for one in self.settled if one in self.promised or one <= self.after}
 
     def teardown(self) -> None:
-        self.files.room, self.files.sync_fails = None, False
+        self.files.heal()
         self.sync()
         left = {one for one in self.promised if one > max(self.taken, default=self.after)}
         came = set()
@@ -142,4 +163,4 @@ class Spooling(RuleBasedStateMachine):
 
 
 TestSpooling = Spooling.TestCase
-TestSpooling.settings = settings(max_examples=2_000 if LONG else 150, stateful_step_count=50, deadline=None)
+TestSpooling.settings = settings(max_examples=5_000 if LONG else 400, stateful_step_count=50, deadline=None)

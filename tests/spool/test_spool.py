@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from swak.spool.spool import FullError, InUseError, Spool
+from tests.flows.waiting import until
+from tests.forgetful import ForgetfulFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BIG = 1 << 30
 BODIES = [b"one", b"two" * 30, b"three", b"four" * 10]
@@ -208,3 +211,35 @@ def test_what_was_dropped_does_not_come_out_of_memory_either(tmp_path: Path) -> 
         spool.append(bytes(60_000), 7, object(), 60_000)
     assert spool.drop_oldest() == 7
     assert [one.number for one in iter(spool.take, None) if one is not None] == [2, 3]
+
+
+@pytest.mark.parametrize("segments", [1, 6])
+def test_a_full_disk_is_free_again_when_what_fills_it_is_settled(segments: int) -> None:
+    files = ForgetfulFiles()
+    spool = Spool(Path("/spool"), max_bytes=1_000_000, files=files)
+    spool.open()
+    for _ in range(segments):
+        spool.append(bytes(100_000), 1)
+        spool.sync()
+    files.capacity = files.used
+    with pytest.raises(OSError, match="space"):
+        spool.append(bytes(100_000), 1)
+    while spool.take() is not None:
+        pass
+    spool.settle(spool.last)
+    until(lambda: appended(spool), "there is room again")
+    files.crash(lambda _: 0)
+    again = Spool(Path("/spool"), max_bytes=1_000_000, files=files)
+    again.open()
+    assert again.last > segments
+
+
+def appended(spool: Spool) -> bool:
+    with suppress(OSError):
+        spool.save()
+    try:
+        spool.append(bytes(100_000), 1)
+    except OSError:
+        return False
+    spool.sync()
+    return True
