@@ -119,14 +119,14 @@ class Spooling(RuleBasedStateMachine):
     @rule()
     def drop_oldest(self) -> None:
         before = self.spool.state.dropped
-        segments = [segment.first for segment in self.spool._segments]  # noqa: SLF001 - which one goes is its own affair
+        segments = [segment.first for segment in self.spool._segments]
         try:
             events = self.spool.drop_oldest()
         except OSError:
             assert self.files.full or self.files.sync_fails
             self.failed |= self.files.sync_fails
             events = self.spool.state.dropped - before
-        gone = set(segments) - {segment.first for segment in self.spool._segments}  # noqa: SLF001 - as above
+        gone = set(segments) - {segment.first for segment in self.spool._segments}
         if events:
             last = self.spool.state.dropped_to
             first = max((one for one in segments if one <= last), default=last)
