@@ -93,22 +93,31 @@ class Spool:
             try:
                 self._lock_descriptor = self._files.lock(self.folder / LOCK)
             except BlockingIOError as error:
-                raise InUseError(
-                    error.errno, "another swak, or another flow, has this spool", str(self.folder)
-                ) from error
-            saved = load(self.folder, self._files)
-            self._saved = saved or State()
-            self.state = saved or State(secrets.token_hex(8))
-            self._segments = deque(find_segments(self.folder, self._files))
-            self.last = self._recover_end()
-            self._synced_bytes = self._segments[-1].size_bytes if self._segments else 0
-            self.size_bytes = 0
-            for segment in self._segments:
-                self.size_bytes += segment.size_bytes
-                if segment is not self._segments[-1]:
-                    segment.close()
-            self.seek(self.state.settled)
+                raise InUseError(error.errno, "another swak, or flow, has this spool", str(self.folder)) from error
+            try:
+                self._read()
+            except BaseException:
+                descriptor, self._lock_descriptor = self._lock_descriptor, None
+                self._files.close(descriptor)
+                raise
+
+    def _read(self) -> None:
+        saved = load(self.folder, self._files)
+        self._saved = saved or State()
+        self.state = saved or State(secrets.token_hex(8))
+        self._segments = deque(find_segments(self.folder, self._files))
+        self.last = self._recover_end()
+        self._synced_bytes = self._segments[-1].size_bytes if self._segments else 0
+        self.size_bytes = 0
+        for segment in self._segments:
+            self.size_bytes += segment.size_bytes
+            if segment is not self._segments[-1]:
+                segment.close()
+        self.seek(self.state.settled)
+        try:
             self.save()
+        except OSError as error:  # a full disk, perhaps by this very spool: it must be emptied all the same
+            _log.warning("the spool's state cannot be written for now", spool=str(self.folder), error=str(error))
 
     def close(self) -> None:
         """Save the state and give the folder back. What was not synced may be lost: it was never called safe."""

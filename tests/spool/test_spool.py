@@ -243,3 +243,32 @@ def appended(spool: Spool) -> bool:
         return False
     spool.sync()
     return True
+
+
+def test_a_spool_that_could_not_be_opened_can_be_tried_again() -> None:
+    files = ForgetfulFiles()
+    first = Spool(Path("/spool"), max_bytes=BIG, files=files)
+    first.open()
+    first.append(b"body", 1)
+    first.close()
+    node = files.names_now[Path("/spool/00000000000000000001.spool")]
+    node.data += b"torn"
+    files.sync_fails = True
+    with pytest.raises(OSError, match="Input/output"):
+        Spool(Path("/spool"), max_bytes=BIG, files=files).open()
+    files.heal()
+    spool = Spool(Path("/spool"), max_bytes=BIG, files=files)
+    spool.open()
+    assert list(taken(spool)) == [b"body"]
+
+
+def test_a_full_disk_keeps_no_spool_from_opening() -> None:
+    files = ForgetfulFiles()
+    files.capacity = 0
+    spool = Spool(Path("/spool"), max_bytes=BIG, files=files)
+    spool.open()
+    with pytest.raises(OSError, match="space"):
+        spool.append(b"body", 1)
+    files.heal()
+    spool.append(b"body", 1)
+    assert list(taken(spool)) == [b"body"]
