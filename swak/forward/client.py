@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from swak.forward.exchange import Exchange
 from swak.forward.handshake import Caller, HandshakeError
-from swak.forward.tls import client_context, hang_up, is_tls, receive, send, waits
+from swak.forward.tls import client_context, is_tls, receive, send, waits
 from swak.sinks.guard import aborted_error
 from swak.sockets.address import tune
+from swak.sockets.held import Holder
 
 if TYPE_CHECKING:
     import ssl
@@ -35,7 +35,7 @@ Address = tuple[Any, ...]
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
-class Client:
+class Client(Holder):
     """Delivers frames to one receiver. Every failure is an OSError and closes the connection.
 
     Frames that were acked before a failure are not sent again, if the next delivery starts with the same ones.
@@ -56,6 +56,7 @@ class Client:
         keepalive: bool = True,
     ) -> None:
         """`timeout_s` bounds connecting, and then each of the handshakes, of TLS and of the shared key."""
+        super().__init__()
         self._tls, self._secrets, self._gzip = tls, secrets, gzip
         self.keepalive = keepalive
         self._where = f"{host}:{port}"
@@ -63,9 +64,6 @@ class Client:
         self._timeout_s = timeout_s
         self._ack_timeout_s = ack_timeout_s
         self._total_s = total_s
-        self._lock = threading.Lock()
-        self._sock: socket.socket | None = None
-        self._aborted = False
         self._addresses: list[Address] = []
         self._accepted: list[Frame] = []
         self._unpacker: Any = None
@@ -114,21 +112,6 @@ class Client:
         self._accepted = []
         if not (self.keepalive and self._goes_on):
             self.close()
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        with self._lock:
-            sock, self._sock = self._sock, None
-        if sock is not None:
-            sock.close()
-
-    def abort(self) -> None:
-        """Make every wait end and every later call fail, from another thread. Nothing is sent after this."""
-        with self._lock:
-            self._aborted = True
-            if self._sock is not None:
-                with suppress(OSError):  # not connected yet: whoever connects looks at `_aborted` afterwards
-                    hang_up(self._sock)
 
     def probe(self) -> bool:
         """Tell, within PROBE_S, whether the receiver takes connections at an address that was found before."""
@@ -286,10 +269,6 @@ class Client:
             ready |= selectors.EVENT_READ if waiting else 0
         self._check()
         return bool(ready & selectors.EVENT_READ), bool(ready & selectors.EVENT_WRITE)
-
-    def _check(self) -> None:
-        if self._aborted:
-            raise aborted_error()
 
     def _located(self, error: OSError) -> OSError:
         if hasattr(error, "library"):  # of ssl: its numbers are no errno

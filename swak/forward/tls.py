@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import contextmanager
 from errno import EINVAL
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Iterator
 
@@ -126,8 +126,3 @@ def waits(error: OSError) -> str:
     if isinstance(error, ssl.SSLWantReadError):
         return "read"
     return "write" if isinstance(error, ssl.SSLWantWriteError) else ""
-
-
-def hang_up(sock: socket.socket) -> None:
-    """Shut both ways, under TLS, too, where `SSLSocket.shutdown` would free what another thread is using."""
-    socket.socket.shutdown(sock, socket.SHUT_RDWR)

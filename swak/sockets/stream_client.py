@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import selectors
-import socket
 import struct
 import sys
 import threading
@@ -11,10 +10,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from swak.sinks.guard import aborted_error
 from swak.sockets.address import SLICE_S, dialled, located, wait_for
+from swak.sockets.held import Holder
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 PIECE_BYTES = 256 * 1024
@@ -24,15 +24,13 @@ _SIOCOUTQ = 0x5411
 """Linux: bytes that were sent and not yet acked by the peer's kernel (asm-generic/ioctls.h, TIOCOUTQ)."""
 
 
-class StreamClient:
+class StreamClient(Holder):
     """One connection. Every failure is an OSError and closes it. One thread uses it; `abort` may come from any."""
 
     def __init__(self, host: str, port: int, timeout_s: float) -> None:
+        super().__init__()
         self._host, self._port = host, port
         self._timeout_s = timeout_s
-        self._lock = threading.Lock()
-        self._sock: socket.socket | None = None
-        self._aborted = False
 
     def connect(self) -> None:
         """Connect anew, within the timeout."""
@@ -97,21 +95,6 @@ class StreamClient:
             return False
         return True
 
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        with self._lock:
-            sock, self._sock = self._sock, None
-        if sock is not None:
-            sock.close()
-
-    def abort(self) -> None:
-        """Make every wait end and every later call fail, from another thread."""
-        with self._lock:
-            self._aborted = True
-            if self._sock is not None:
-                with suppress(OSError):  # it was never connected, or is no more
-                    self._sock.shutdown(socket.SHUT_RDWR)
-
     def _open(self) -> socket.socket:
         """Return the connection. It is never renewed here: what was sent over the old one would count as settled."""
         self._check()
@@ -123,10 +106,6 @@ class StreamClient:
         self._check()
         if not self.alive():
             raise ConnectionResetError("the receiver closed the connection")
-
-    def _check(self) -> None:
-        if self._aborted:
-            raise aborted_error()
 
     def _late(self, moved_at: float) -> bool:
         return time.monotonic() - moved_at >= self._timeout_s

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.forward.tls import Tls, client_context, hang_up, is_tls, receive, send, server_context
+from swak.forward.tls import Tls, client_context, is_tls, receive, send, server_context
+from swak.sockets.held import hang_up
 
 if TYPE_CHECKING:
     import ssl
