@@ -18,6 +18,7 @@ COMMANDS = {
     "graph": ("swak.commands.graph:graph", "Draw the flow of a recipe."),
     "list": ("swak.commands.list_:list_", "List the plugins that recipes can use."),
     "desc": ("swak.commands.desc:desc", "Describe a plugin and its options."),
+    "audit": ("swak.commands.audit:audit", "Account for every event and byte of the last run."),
     "spool": ("swak.commands.spool:spool", "Look into the spool of an out.DiskBuffer."),
 }
 """Command, where it lives, and its line in `swak --help`, which imports none of them."""

@@ -16,10 +16,13 @@ from swak.checkpoint import Checkpoint
 from swak.deadletters import DeadLetters
 from swak.durable import lock_file, sync_directory, write_all
 from swak.errors import Problem, StateError
+from swak.ledger import Ledger
 from swak.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from swak.deadletters import Limit
 
 _log = Log("swak.datadir")
 
@@ -30,22 +33,27 @@ class DataDir:
     An ephemeral one is a temporary directory: made with the first dead letter, removed at the end unless it holds one.
     """
 
-    def __init__(self, path: Path | None, why: str) -> None:
+    def __init__(self, path: Path | None, why: str, limit: Limit | None = None) -> None:
         self._path = path
         self.why = why
         """What decided on this directory, for people who look for their files."""
         self.ephemeral = path is None
         self._lock: int | None = None
-        self._dead_letters = DeadLetters(lambda: self.path / "dead-letters.jsonl")
+        self._dead_letters = DeadLetters(lambda: self.dead_letters_path, limit=limit)
 
     @classmethod
-    def resolve(cls, option: str | None = None, ephemeral: bool = False) -> DataDir:
-        """Return the directory that option, environment or platform name. Touches nothing."""
+    def resolve(
+        cls, option: str | None = None, ephemeral: bool = False, dead_letters: Limit | None = None
+    ) -> DataDir:
+        """Return the directory that option, environment or platform name. Touches nothing.
+
+        `dead_letters`: how much room they may take; None: 1 GiB, and then the stage waits.
+        """
         if ephemeral:
-            return cls(None, "temporary")
+            return cls(None, "temporary", dead_letters)
         if option:
-            return cls(_absolute(option), "--data-dir")
-        return cls(*_resolved(os.environ))
+            return cls(_absolute(option), "--data-dir", dead_letters)
+        return cls(*_resolved(os.environ), dead_letters)
 
     @property
     def path(self) -> Path:
@@ -81,6 +89,15 @@ class DataDir:
         readable = re.sub(r"[^a-z0-9]+", "-", flow.lower()).strip("-")[:40] or "flow"
         told_apart = hashlib.sha256(flow.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         return self.path / "checkpoints" / f"{readable}-{told_apart}.json"
+
+    def ledger(self) -> Ledger | None:
+        """Return the ledger of the runs in this directory; None where nothing is kept."""
+        return None if self.ephemeral else Ledger(self.path / "ledger.json")
+
+    @property
+    def dead_letters_path(self) -> Path:
+        """The file that dead letters are appended to."""
+        return self.path / "dead-letters.jsonl"
 
     def dead_letters(self) -> DeadLetters:
         """Return the one store of dead letters, opened when the first is written."""

@@ -12,7 +12,7 @@ from swak.clock import SYSTEM, Clock
 from swak.errors import Problem, Refused, report
 from swak.event import EVENTS_MAX, Batch, Body, Chunk, Event, gather
 from swak.log import Log
-from swak.options import Declared, Option, collect, suggest
+from swak.options import Declared, Duration, Option, collect, option, suggest
 from swak.recipe import Pipeable, calling_place
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class Plugin(Pipeable):
     """How long one call may take before the supervisor gives the seat to a successor."""
     ended: bool = False
     """Whether nothing will come any more, in this run. Set before the last `close`."""
+
+    keeps_bytes: int = 0
+    """Bytes of events that it may keep in memory besides those in its hands. Set by whoever runs it, to that or less."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -65,14 +68,15 @@ class Plugin(Pipeable):
 
     def _bind(self, values: tuple[Any, ...], named: dict[str, Any]) -> list[tuple[str, str]]:
         problems = []
-        names = list(self.options)
+        names = [name for name, declared in self.options.items() if not declared.keyword]
         if len(values) > len(names):
-            what = f"takes at most {len(names)} options, {len(values)} were given"
+            by_name = " without a name" if len(names) < len(self.options) else ""
+            what = f"takes at most {len(names)} options{by_name}, {len(values)} were given"
             problems.append((what, f"see: swak desc {self.name}"))
         given = dict(zip(names, values, strict=False))
         for name, value in named.items():
             if name not in self.options:
-                problems.append((f'unknown option "{name}"', suggest(name, names)))
+                problems.append((f'unknown option "{name}"', suggest(name, self.options)))
             elif name in given:
                 problems.append((f'option "{name}" is given twice', "leave one of the two out"))
             else:
@@ -122,6 +126,23 @@ class Plugin(Pipeable):
     def due_at(self) -> float | None:
         """Return the monotonic time at which the plugin wants to be called next, or None."""
         return None
+
+
+class Extent(NamedTuple):
+    """What an input has read of the bytes of one source, since these began anew for the `cycle`-th time."""
+
+    cycle: int
+    path: str
+    begin: int
+    """What is before this byte is no matter of this source: it was read from another one."""
+    skipped: int
+    """What is before this byte was passed over, as the options say."""
+    read: int
+    """Byte after what was handed out last."""
+    size: int
+    """How many bytes the source was seen to have."""
+    unit: str = "bytes"
+    """What is counted here, where it is something else."""
 
 
 class Input(Plugin):
@@ -183,6 +204,22 @@ class Input(Plugin):
     def notes(self) -> str:
         """Return what the receipt should say of this input besides the figures, e.g. what was cut."""
         return ""
+
+    def losses(self) -> dict[str, int]:
+        """Return what the input could not take or keep since it was made, by reason; a reason ends in the unit.
+
+        Called from another thread.
+        """
+        return {}
+
+    def extents(self) -> Mapping[str, list[Extent]]:
+        """Return, by source, what was read of its bytes, for the ledger. Called from another thread."""
+        return {}
+
+    def reached(self, position: Position) -> tuple[int, int] | None:
+        """Return the cycle and the byte that a position stands for; None where sources have no bytes."""
+        del position
+        return None
 
     def answer(self) -> None:
         """Tell senders what is settled (`Chunk.told`). Called when `read` is not: there is no room, or the end is near.
@@ -266,11 +303,17 @@ class Output(Plugin):
     """Sends events to their destination."""
 
     kind = "output"
+    retry_for: Duration | None = option(
+        "How long a batch that cannot be delivered is tried again, before it goes to the dead letters; None: for ever.",
+        default=None,
+        above=0,
+        keyword=True,
+    )
 
     def write(self, batch: Batch) -> type[Pending] | None:
         """Deliver the batch: None when it is safe there, Pending when it will be after `sync`.
 
-        OSError and Retry bring the same batch again; Refused names the events that never fit; any other exception
+        OSError and Retry bring the same batch again, for `retry_for` at most; Refused names the events that never fit; any other exception
         brings the batch to a fresh plugin, then in halves, until the one event that fails goes to the dead letters.
         """
         raise NotImplementedError

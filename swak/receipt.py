@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from swak.ledger import shortages
 from swak.log import plain
 
 if TYPE_CHECKING:
@@ -48,11 +49,8 @@ def troubles(receipt: Receipt) -> list[str]:
         errors = [view for view in receipt.stages if view.flow == flow and view.last_error]
         cause = "; ".join(f"{plain(view.stage)}: {_cut(view.last_error)}" for view in errors)
         found.append(f"failed: {plain(flow)}{' ' if cause else ''}{f'({cause})' if cause else ''}")
-    found += [
-        f"not accounted for: {_events(count)} in {_stage(view)} (a bug in swak, please report it)"
-        for view in receipt.stages
-        if (count := view.tally.unaccounted())
-    ]
+    bug = "(a bug in swak, please report it)"
+    found += [f"not accounted for: {plain(str(one))} {bug}" for one in shortages(receipt.stages)]
     return found
 
 

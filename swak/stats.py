@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Reasons(dict[str, int]):
@@ -77,6 +80,12 @@ class StageView(NamedTuple):
     last_error: str = ""
     live_child: str = ""
     """Of a failover: the child that is used now."""
+    waiting: int = 0
+    """Events in the mailbox."""
+    arrived: Mapping[str, int] = {}
+    """Events that came into the mailbox, by the stage that sent them."""
+    memory: str = ""
+    """What the memory limit has to do with it: an input waits for room, a buffer has released early."""
 
 
 class InputReceipt(NamedTuple):
@@ -91,6 +100,10 @@ class InputReceipt(NamedTuple):
     """Not settled, and the input cannot read them again."""
     notes: str = ""
     """What else the input has to say, e.g. how many lines were cut."""
+    losses: Mapping[str, int] = {}
+    """What the input could not take or keep, by reason: the input knows how many, not which."""
+    replays: bool = True
+    """Whether the input reads again what was not settled."""
 
 
 class Receipt(NamedTuple):

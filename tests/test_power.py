@@ -14,6 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from swak.ack import Origin
 from swak.checkpoint import Checkpoint
 from swak.deadletters import DeadLetter, DeadLetters
+from swak.ledger import Ledger, Reading
+from swak.plugin import Extent
 from swak.testing import event
 from tests.forgetful import ForgetfulFiles
 
@@ -77,6 +79,48 @@ class Checkpointing(Power):
             self.saved, self.tried = self.serial, set()
 
 
+class Accounting(Power):
+    """The ledger is saved before the checkpoint: no restart finds one beyond what the ledger has as settled."""
+
+    def __init__(self) -> None:
+        self.read = self.settled = 0
+        self.at_least = 0
+        super().__init__()
+
+    def restart(self) -> None:
+        self.ledger = Ledger(Path("/state/ledger.json"), self.files)
+        self.checkpoint = Checkpoint(Path("/state/web.json"), self.files)
+        at = self.checkpoint.load().get("input", {}).get("source", 0)
+        assert at >= self.at_least
+        self.ledger.begin(1, {("web", "input"): {"source": (0, at)}})
+        held = self.ledger._held["sources"]["web"]["input"]["source"]["0"]
+        assert not held["unaccounted"]
+        self.read = self.settled = at
+
+    @rule(size=st.integers(1, 9))
+    def go_on(self, size: int) -> None:
+        self.read += size
+
+    @rule(share=st.integers(0, 9))
+    def settle(self, share: int) -> None:
+        self.settled += (self.read - self.settled) * share // 9
+
+    @rule(dies=st.booleans())
+    def save(self, *, dies: bool) -> None:
+        extent = Extent(0, "app.log", 0, 0, self.read, self.read)
+        self.ledger.note_bytes(Reading("web", "input", {"source": (0, self.settled)}, {"source": [extent]}))
+        try:
+            self.ledger.save()
+            if not dies:
+                self.checkpoint.save({"input": {"source": self.settled}})
+                self.at_least = self.settled
+        except OSError:
+            return
+        if dies:
+            self.files.crash(lambda most: most)
+            self.restart()
+
+
 class Burying(Power):
     """Every letter that was called safe is there, whole and once."""
 
@@ -112,3 +156,5 @@ TestCheckpointing = Checkpointing.TestCase
 TestCheckpointing.settings = STEPS
 TestBurying = Burying.TestCase
 TestBurying.settings = STEPS
+TestAccounting = Accounting.TestCase
+TestAccounting.settings = STEPS

@@ -60,7 +60,7 @@ def test_a_task_that_failed_is_named_with_its_error() -> None:
 
 def test_figures_that_do_not_balance_are_told() -> None:
     receipt = Receipt((stage("Regex", into=5, out=3),), ())
-    assert troubles(receipt) == ["not accounted for: 2 events in web/Regex (a bug in swak, please report it)"]
+    assert troubles(receipt) == ["not accounted for: 2 events of web/Regex: came in and went nowhere (a bug in swak, please report it)"]
 
 
 def test_the_most_frequent_reasons_are_shown() -> None:

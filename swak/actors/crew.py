@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -17,14 +18,20 @@ from swak.actors.output import OutputSeat
 from swak.actors.post import Outlet, Post, Site
 from swak.actors.restarts import Intensity
 from swak.actors.router import FailoverSeat
+from swak.budget import Budget
+from swak.ledger import Reading
 from swak.log import get
 from swak.plugin import Input, Output
 from swak.stats import InputReceipt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from swak.actors.running import Settings
     from swak.actors.seat import Seat
     from swak.checkpoint import Checkpoint, Positions
+    from swak.ledger import Ledger
+    from swak.plugin import Extent
     from swak.topology.graph import FlowGraph, Topology
 
 log = get("swak.supervisor")
@@ -75,9 +82,15 @@ class Crew:
     def __init__(self, topology: Topology, settings: Settings, site: Site) -> None:
         self.site = site
         self.settings = settings
+        plugins = [stage.plugin for graph in topology.flows for stage in graph.stages if stage.plugin is not None]
+        caches = [plugin.keeps_bytes for plugin in plugins]
+        self.budget = Budget(settings.memory_limit, len(topology.flows), caches)
         self.flows = [self._flow(graph) for graph in topology.flows]
         self.posts = [post for flow in self.flows for post in flow.posts]
         self._flow_of = {post.name: flow for flow in self.flows for post in flow.posts}
+        self._ledger = settings.data_dir.ledger()
+        if self._ledger is not None:
+            self._ledger.begin(os.getpid(), {(one.flow, one.identity): one.settled for one in self._readings({})})
 
     def flow_of(self, post: Post) -> Flow:
         """Return the flow that the post belongs to."""
@@ -89,9 +102,11 @@ class Crew:
             for name in stage.downstream():
                 edges[name].append(stage.name)
         posts = {}
+        share = self.budget.share()
         for stage in graph.stages:
             mailbox = Mailbox(stage.name, edges[stage.name], self.site.clock, source=stage.kind == "input")
-            posts[stage.name] = Post(self.site, graph, stage, mailbox)
+            posts[stage.name] = Post(self.site, graph, stage, mailbox, share)
+            share.add(mailbox)
         for post in posts.values():
             for name in post.stage.downstream():
                 post.outlets[name] = Outlet(posts[name].mailbox, post.stage.name)
@@ -121,12 +136,13 @@ class Crew:
         keep_held = False
         if plugin is not None:
             plugin.clock = self.site.clock
+            plugin.keeps_bytes = self.budget.cache_of(plugin.keeps_bytes)
             old = inherit_from.plugin if inherit_from is not None else None
             if isinstance(plugin, Output) and isinstance(old, Output) and post.mailbox.has_held:
                 keep_held = bool(post.attempt("inherit what is pending", plugin.inherit, old))
         lease = Lease(plugin)
         post.state = "opening"
-        post.lease = lease
+        post.lost, post.lease = post.losses(), lease
         if isinstance(plugin, Input) and post.once:  # after the lease: who sets `post.once` looks in the other order
             plugin.once = True
         post.mailbox.reseat(keep_held=keep_held)
@@ -192,8 +208,13 @@ class Crew:
 
     # Counting
 
-    def save_checkpoints(self) -> bool:
-        """Write the settled positions of every flow whose positions have moved. Return whether there were any."""
+    def save(self, ended: str = "") -> bool:
+        """Write the ledger, then the settled positions of flows where these have moved. Return whether there were any.
+
+        Without a ledger no position is written either: the ledger would not know of what that says is settled.
+        """
+        if self._ledger is not None and not self._keep(self._ledger, ended):
+            return True
         moved = False
         for flow in self.flows:
             post = flow.posts[0]
@@ -218,6 +239,34 @@ class Crew:
                 flow.saved = positions
         return moved
 
+    def _keep(self, ledger: Ledger, ended: str) -> bool:
+        extents: dict[str, Mapping[str, list[Extent]]] = {}
+        for flow in self.flows:
+            post = flow.posts[0]
+            if isinstance(running := post.lease.plugin, Input):
+                extents[flow.name] = post.attempt("tell what it has read", running.extents) or {}
+        for reading in self._readings(extents):
+            ledger.note_bytes(reading)
+        views = [post.view({}) for post in self.posts]
+        ledger.note(views, self.input_receipts(final=bool(ended)), self.site.dead_letters.figures())
+        try:
+            ledger.save(ended)
+        except (OSError, TypeError, ValueError) as error:
+            log.error("ledger cannot be written; a restart now would replay more", error=str(error))
+            return False
+        return True
+
+    def _readings(self, extents: Mapping[str, Mapping[str, list[Extent]]]) -> Iterator[Reading]:
+        """Tell of each input whose sources have bytes what is settled of them. `extents`: by flow, what was read."""
+        for flow in self.flows:
+            post = flow.posts[0]
+            plugin = flow.graph.input.plugin
+            assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - as every input's post
+            found = {name: plugin.reached(position) for name, position in post.sources.settled().items()}
+            settled = {name: reached for name, reached in found.items() if reached is not None}
+            if settled or extents.get(flow.name):
+                yield Reading(flow.name, plugin.identity, settled, extents.get(flow.name, {}))
+
     def leaks(self) -> list[str]:
         """Name Acks that were dropped unsettled."""
         return [leak for post in self.posts if post.sources is not None for leak in post.sources.leaks()]
@@ -226,8 +275,8 @@ class Crew:
         """Return, by flow, when its oldest unsettled batch was read."""
         return {flow.name: flow.posts[0].sources.oldest() if flow.posts[0].sources else None for flow in self.flows}
 
-    def input_receipts(self) -> list[InputReceipt]:
-        """Tell what became of each input's events."""
+    def input_receipts(self, *, final: bool = True) -> list[InputReceipt]:
+        """Tell what became of each input's events. Only when it is `final`, the inputs may be asked for their notes."""
         receipts = []
         for flow in self.flows:
             post = flow.posts[0]
@@ -236,8 +285,10 @@ class Crew:
             read, settled = post.sources.counts()
             will_replay = read - settled if plugin.replays else min(read - settled, post.sources.owed())
             lost = read - settled - will_replay + post.sources.lost
-            notes = running.notes() if isinstance(running := post.lease.plugin, Input) else ""
-            receipts.append(InputReceipt(flow.name, post.stage.name, settled, will_replay, lost, notes))
+            running = post.lease.plugin if isinstance(post.lease.plugin, Input) else plugin
+            notes = running.notes() if final else ""
+            figures = settled, will_replay, lost, notes, post.losses(), plugin.replays
+            receipts.append(InputReceipt(flow.name, post.stage.name, *figures))
         return receipts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swak.actors.messages import Letter, Shown, Sign
 from swak.errors import Closed
@@ -26,6 +26,20 @@ REASONS_MAX = 20
 FOREVER = float("inf")
 
 
+class Levels(NamedTuple):
+    """How much is in a mailbox, and what went through it."""
+
+    batches: int
+    size_bytes: int
+    fill: float
+    """0 to 1: the fuller of the two bounds."""
+    tally: Tally
+    waiting: int
+    """Events."""
+    arrived: dict[str, int]
+    """Events that were put, by edge."""
+
+
 class Mailbox:
     """FIFO of letters, control lane, held zone and tally of one stage. One lock guards them all.
 
@@ -43,6 +57,8 @@ class Mailbox:
         self.upstream: dict[str, Mailbox] = {}
         self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
+        self.freed: Callable[[], None] = _silent
+        """Called when bytes have left, where memory is limited."""
         self._clock = clock
         self._source = source
         self._lock = threading.RLock()  # not a plain Lock: an RLock's waiting is C code, which no exception cuts in two
@@ -52,9 +68,11 @@ class Mailbox:
         self._held: deque[Letter] = deque()
         self._released = 0  # events of the first held letter that were flushed already
         self._bytes = 0
+        self._kept_bytes = 0  # of data and held zone
         self._serial = 0
         self._ended: set[str] = set()
         self._accepted: dict[str, int] = {}
+        self._arrived_events = dict.fromkeys(self.edges, 0)
         self._waiting: set[str] = set()
         self._poked = False
         self._shut_until = 0.0
@@ -86,6 +104,8 @@ class Mailbox:
             self._serial += 1
             self._data.append(Letter(batch, self._serial, offer))
             self._bytes += size_bytes
+            self._kept_bytes += size_bytes
+            self._arrived_events[edge] += batch.count  # after the commit: no thread's death looks like a loss
             self._accepted[edge] = key
             self._waiting.discard(edge)
         self.bell()
@@ -119,6 +139,10 @@ class Mailbox:
             self._poked = True
             self._arrived.notify()
         self.bell()
+
+    def wake(self) -> None:
+        """Have the seat look again at when it is due."""
+        self.tell(Sign.WAKE)
 
     # What the seat does
 
@@ -192,8 +216,10 @@ class Mailbox:
             letter = self._data.popleft()
             self.tally = tally
             self._bytes -= letter.batch.size_bytes
+            self._kept_bytes -= letter.batch.size_bytes
             waiting = list(self._waiting)
         self._poke_upstream(waiting)
+        self.freed()
 
     def count(self, lease: Lease, counts: Tally) -> None:
         """Add counts without taking anything away: what an input read."""
@@ -227,7 +253,8 @@ class Mailbox:
             self._released += events
             while self._held and self._held[0].batch.count <= self._released:
                 self._released -= self._held[0].batch.count
-                self._held.popleft()
+                self._kept_bytes -= self._held.popleft().batch.size_bytes
+        self.freed()
 
     @property
     def has_held(self) -> bool:
@@ -250,8 +277,10 @@ class Mailbox:
     def fence(self) -> None:
         """Return only when nobody whose lease is revoked is inside; wake the seat, so that it sees that."""
         with self._lock:
+            self._recount()  # whoever is fenced may have died in the middle of `put`
             self._arrived.notify_all()
         self.bell()
+        self.freed()
 
     def reseat(self, *, keep_held: bool = False) -> None:
         """Make ready for a successor: what was held comes first again, the gate is open, `open` is the first letter."""
@@ -262,7 +291,7 @@ class Mailbox:
                 self._recount_held()
             else:
                 self._put_back()
-            self._bytes = sum(letter.batch.size_bytes for letter in self._data)
+            self._recount()
             self.blocked = False
             self._shut_until = 0.0
             self._ticked = False
@@ -272,6 +301,7 @@ class Mailbox:
             self._arrived.notify_all()
         self.bell()
         self._poke_upstream(list(self.upstream))
+        self.freed()
 
     def close(self) -> None:
         """Take and show nothing any more."""
@@ -279,6 +309,7 @@ class Mailbox:
             self.closed = True
             self._arrived.notify_all()
         self.bell()
+        self.freed()
 
     def discard(self) -> None:
         """Drop every letter of a closed mailbox: the topology is over, what is unsettled was counted."""
@@ -287,16 +318,23 @@ class Mailbox:
             self._held.clear()
             self._control.clear()
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of all letters, those of the held zone too. Read without the lock."""
+        return 0 if self.closed else self._kept_bytes
+
     def head(self) -> Letter | None:
         """Return the letter that is next."""
         with self._lock:
             return self._data[0] if self._data else None
 
-    def levels(self) -> tuple[int, int, float, Tally]:
-        """Return batches, bytes, how full the mailbox is (0 to 1), and the tally, all at one moment."""
+    def levels(self) -> Levels:
+        """Return how much is in the mailbox and what went through it, all at one moment."""
         with self._lock:
             fill = max(len(self._data) / BATCHES_MAX, self._bytes / BYTES_MAX)
-            return len(self._data), self._bytes, min(1.0, fill), self.tally
+            waiting = sum(letter.batch.count for letter in self._data)
+            batches = len(self._data)
+            return Levels(batches, self._bytes, min(1.0, fill), self.tally, waiting, self._arrived_events.copy())
 
     def _put_back(self) -> None:
         doublets = {id(letter) for letter in self._data}
@@ -308,7 +346,11 @@ class Mailbox:
         tally.held = 0
         self.tally = tally
         self._released = 0
+        self._recount()
+
+    def _recount(self) -> None:
         self._bytes = sum(letter.batch.size_bytes for letter in self._data)
+        self._kept_bytes = self._bytes + sum(letter.batch.size_bytes for letter in self._held)
 
     def _recount_held(self) -> None:
         tally = self.tally.copy()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from swak.actors.lease import Lease
 from swak.errors import SeatError
 from swak.log import get
+from swak.plugin import Input
 from swak.stats import StageView
 
 if TYPE_CHECKING:
@@ -15,15 +16,13 @@ if TYPE_CHECKING:
     from swak.ack import Sources
     from swak.actors.mailbox import Mailbox
     from swak.actors.seat import Seat
+    from swak.budget import Share
     from swak.clock import Clock
     from swak.deadletters import DeadLetters
     from swak.topology.graph import FlowGraph, Stage
 
 log = get("swak.seat")
 T = TypeVar("T")
-
-KILLERS_MAX = 3
-"""Seats that may die with one letter in the plugin's hands before the letter goes to the dead letters."""
 
 
 class Site(NamedTuple):
@@ -45,11 +44,12 @@ class Outlet(NamedTuple):
 class Post:
     """One stage of a running topology."""
 
-    def __init__(self, site: Site, flow: FlowGraph, stage: Stage, mailbox: Mailbox) -> None:
+    def __init__(self, site: Site, flow: FlowGraph, stage: Stage, mailbox: Mailbox, share: Share) -> None:
         self.site = site
         self.flow = flow
         self.stage = stage
         self.mailbox = mailbox
+        self.share = share
         self.outlets: dict[str, Outlet] = {}
         """By the name of the stage downstream."""
         self.sources: Sources | None = None
@@ -64,6 +64,10 @@ class Post:
         self.down: set[str] = set()
         """Of a failover: children that cannot take anything now."""
         self.live_child = ""
+        self.lost: dict[str, int] = {}
+        """Of an input: what former plugins could not take or keep."""
+        self.early = 0
+        """Of a buffer: batches that it released before they were due, for want of memory."""
         self.errors = 0
         self.restarts = 0
         self.last_error = ""
@@ -97,22 +101,44 @@ class Post:
         """Of an input: the serial of the last batch that every outlet has accepted."""
         return min(outlet.mailbox.accepted(outlet.edge) for outlet in self.outlets.values())
 
+    def losses(self) -> dict[str, int]:
+        """Of an input: what it could not take or keep in this run, by reason."""
+        lost, plugin = self.lost.copy(), self.lease.plugin
+        if isinstance(plugin, Input):
+            for reason, count in (self.attempt("tell its losses", plugin.losses) or {}).items():
+                lost[reason] = lost.get(reason, 0) + count
+        return lost
+
+    def note_early(self) -> None:
+        """Count a batch that was released early, for want of memory."""
+        self.early += 1
+        if self.early == 1:
+            log.warning("the memory limit is reached; a buffer releases early from now on", stage=self.name)
+
+    def _memory(self) -> str:
+        if self.stage.kind == "input":
+            return "waits for room below the memory limit" if self.share.waits else ""
+        return f"released {self.early} batches early: the memory limit" if self.early else ""
+
     def view(self, oldest: Mapping[str, float | None]) -> StageView:
         """Return what the stage looks like now. `oldest`: by flow, when its oldest unsettled batch was read."""
-        batches, size_bytes, fill, tally = self.mailbox.levels()
+        levels = self.mailbox.levels()
         read_at = oldest.get(self.flow.name)
         return StageView(
             flow=self.flow.name,
             stage=self.stage.name,
             kind=self.stage.kind,
             state="blocked" if self.state == "running" and self.mailbox.blocked else self.state,
-            tally=tally,
-            mailbox_batches=batches,
-            mailbox_bytes=size_bytes,
-            fill=fill,
+            tally=levels.tally,
+            mailbox_batches=levels.batches,
+            mailbox_bytes=levels.size_bytes,
+            fill=levels.fill,
             oldest_s=None if read_at is None else max(0.0, self.site.clock.monotonic() - read_at),
             errors=self.errors,
             restarts=self.restarts,
             last_error=self.last_error,
             live_child=self.live_child,
+            waiting=levels.waiting,
+            arrived=levels.arrived,
+            memory=self._memory(),
         )

@@ -119,7 +119,7 @@ class Supervisor(Actor):
             self._end_now()
         elif now >= self._checkpoint_at:
             # The first position is kept at once: an agent that dies young again and again must get on all the same.
-            waits = self.crew.save_checkpoints() or now > self._eager_until
+            waits = self.crew.save() or now > self._eager_until
             self._checkpoint_at = now + (CHECKPOINT_S if waits else TICK_S)
             self._judge_leaks()
 
@@ -145,9 +145,9 @@ class Supervisor(Actor):
             return
         limit_s = self.settings.hang_after_s or lease.plugin.hang_after_s
         if time.monotonic() - since > limit_s:  # never a test's clock: it is what leases stamp calls with
-            letter = lease.in_hand
-            if letter is not None:
-                letter.blame()
+            piece = lease.in_hand
+            if piece is not None:
+                piece.blame()
             self._replace(post, f"a call into its plugin hangs for {limit_s:g} s")
 
     def _judge_leaks(self) -> None:
@@ -250,7 +250,7 @@ class Supervisor(Actor):
             self._drain_until = self._clock.monotonic()
         try:
             self.crew.let_go()
-            self.crew.save_checkpoints()
+            self.crew.save("drained" if all(flow.over for flow in self.crew.flows) else "stopped")
             self._judge_leaks()
         finally:
             self.finished.set()  # whatever failed: nothing is better for a second try

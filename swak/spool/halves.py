@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from swak.errors import EndOfInput, Refused, Retry
 from swak.event import Block, Chunk
-from swak.plugin import Input, Output, Pending
+from swak.plugin import Extent, Input, Output, Pending
 from swak.spool.bodies import BodyError, carries, from_bytes, to_bytes
+from swak.spool.recent import RECENT_BYTES
 from swak.spool.spool import FullError, Spool
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Shared:
 class SpoolWriter(Output):
     """Appends to the spool. What was appended counts as delivered when it is synced."""
 
+    keeps_bytes = RECENT_BYTES
+
     def __init__(self, shared: Shared, name: str, when_full: str, fsync_s: float | None) -> None:
         super().__init__()
         self._parts = (shared, name, when_full, fsync_s)
@@ -86,6 +89,7 @@ class SpoolWriter(Output):
     def open(self) -> None:
         self._due_at = None
         self._spool = self._shared.join(self)
+        self._spool.keep_recent(self.keeps_bytes)
 
     def write(self, batch: Batch) -> type[Pending] | None:
         assert self._spool is not None
@@ -158,7 +162,8 @@ class SpoolReader(Input):
         self._spool: Spool | None = None
         self._from: Any = None
         self._save_at = 0.0
-        self._notes = ""
+        self._losses: dict[str, int] = {}
+        self._extent: Extent | None = None
 
     @property
     def name(self) -> str:
@@ -180,6 +185,8 @@ class SpoolReader(Input):
         self._spool = self._shared.join(self)
         known = isinstance(self._from, list) and len(self._from) == 2 and self._from[0] == self._spool.state.spool
         self._spool.seek(int(self._from[1]) if known else 0)
+        self._begin = max(int(self._from[1]) if known else 0, self._spool.state.settled)
+        self._taken = self._begin
 
     def read(self) -> Chunk | None:
         assert self._spool is not None
@@ -190,6 +197,7 @@ class SpoolReader(Input):
             if over:
                 raise EndOfInput
             return None
+        self._taken = taken.number
         position = [self._spool.state.spool, taken.number]
         body, tags = self._content(taken.recent, taken.body)
         return Chunk(body, tags, SOURCE, position, _stay)
@@ -227,13 +235,25 @@ class SpoolReader(Input):
             self._keep_up(self._spool)
 
     def notes(self) -> str:
+        return ", ".join(f"{count} {what}" for what, count in self.losses().items())
+
+    def losses(self) -> dict[str, int]:
         spool = self._spool
         if spool is not None:
-            state = spool.state
-            parts = [f"{state.dropped} events dropped"] if state.dropped else []
-            parts += [f"{state.damaged} damaged frames"] if state.damaged else []
-            self._notes = ", ".join(parts)
-        return self._notes
+            found = {"dropped events": spool.state.dropped, "damaged batches": spool.state.damaged}
+            self._losses = {what: count for what, count in found.items() if count}
+        return self._losses
+
+    def extents(self) -> Mapping[str, list[Extent]]:
+        spool = self._spool
+        if spool is not None and (cycle := _cycle(spool.state.spool)) is not None:
+            path = str(spool.folder)
+            self._extent = Extent(cycle, path, self._begin, 0, self._taken, max(spool.last, self._taken), "batches")
+        return {} if self._extent is None else {SOURCE: [self._extent]}
+
+    def reached(self, position: Position) -> tuple[int, int] | None:
+        cycle = _cycle(position[0]) if isinstance(position, list) and len(position) == 2 else None
+        return None if cycle is None else (cycle, int(position[1]))
 
     def interrupt(self) -> None:
         spool = self._spool
@@ -242,10 +262,19 @@ class SpoolReader(Input):
 
     def close(self) -> None:
         if self._spool is not None:
-            self.notes()
+            self.losses()
             self._keep_up(self._spool)
+            self.extents()
         self._spool = None
         self._shared.leave(self, for_good=False)
+
+
+def _cycle(spool: object) -> int | None:
+    """Return the number that a spool's name begins with: when it was made."""
+    try:
+        return int(str(spool).partition("-")[0], 16)
+    except ValueError:
+        return None
 
 
 def _stay() -> None:

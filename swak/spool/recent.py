@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from swak.spool.segments import Segment
 
 RECENT_BYTES = 4 * 1024 * 1024
-"""Resident bytes that are kept."""
+"""Resident bytes that are kept at most."""
 
 
 class Recent(NamedTuple):
@@ -26,18 +26,19 @@ class Recents:
     """The last ones, oldest first. One that is larger than the bound is not kept."""
 
     def __init__(self) -> None:
+        self.bound_bytes = RECENT_BYTES
         self._held: deque[Recent] = deque()
         self._size_bytes = 0
 
     def has_room(self, size_bytes: int) -> bool:
-        """Tell whether so much more can be kept without letting anything go."""
-        return self._size_bytes + size_bytes <= RECENT_BYTES
+        """Tell whether so much more can be kept without letting anything go, or can never be kept."""
+        return self._size_bytes + size_bytes <= self.bound_bytes or size_bytes > self.bound_bytes
 
     def add(self, recent: Recent) -> None:
         """Keep it, and let the oldest ones go."""
         self._held.append(recent)
         self._size_bytes += recent.size_bytes
-        while self._size_bytes > RECENT_BYTES:
+        while self._size_bytes > self.bound_bytes:
             self._let_go()
 
     def take(self, number: int) -> Recent | None:

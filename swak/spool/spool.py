@@ -104,7 +104,7 @@ class Spool:
     def _read(self) -> None:
         saved = load(self.folder, self._files)
         self._saved = saved or State()
-        self.state = saved or State(secrets.token_hex(8))
+        self.state = saved or State(f"{time.time_ns():x}-{secrets.token_hex(4)}")
         self._segments = deque(find_segments(self.folder, self._files))
         self.last = self._recover_end()
         self._synced_bytes = self._segments[-1].size_bytes if self._segments else 0
@@ -175,6 +175,11 @@ class Spool:
                 self._recents.add(Recent(segment, frame, recent, recent_bytes))
             self._grown.notify_all()
             return frame.number
+
+    def keep_recent(self, bound_bytes: int) -> None:
+        """Keep no more than that of what was appended in memory, for whoever takes soon."""
+        with self._lock:
+            self._recents.bound_bytes = bound_bytes
 
     def _tail(self, size_bytes: int) -> Segment:
         """Return the segment to append to. A new one's name is on disk before anything in it is called safe."""

@@ -21,7 +21,7 @@ class State(NamedTuple):
     """How far a spool is settled, and what did not come out of it."""
 
     spool: str = ""
-    """Tells this spool from one that lay in this folder before: numbers begin anew with it."""
+    """Tells this spool from one that lay in this folder before: numbers begin anew with it. It begins with its time."""
     settled: int = 0
     """All frames up to this number are settled."""
     dropped: int = 0

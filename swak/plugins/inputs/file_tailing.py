@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from swak.errors import EndOfInput
 from swak.event import Block, Chunk
-from swak.options import Size, option, suggest
+from swak.options import Size, option
 from swak.plugin import Input
+from swak.tailing.checks import problems
 from swak.tailing.descriptors import open_files_max
-from swak.tailing.encoding import check_encoding
+from swak.tailing.extents import Extents, reached
 from swak.tailing.files import Files
 from swak.tailing.growth import Growth
 from swak.tailing.identity import Mark, mark_from, marks_from
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from swak.ack import Position
+    from swak.plugin import Extent
     from swak.tailing.turns import Taken
 
 STRIDE_S = 0.02
 """How long a read that must not wait goes on looking for the end of one very long line."""
-FIELDS = ("path", "offset", "host")
 
 
 class FileTailing(Input):
@@ -109,25 +110,10 @@ class FileTailing(Input):
     _files: Files | None = None
     _shortfalls: Shortfalls | None = None
     _marks: dict[str, Mark] | None = None
+    _extents: Extents | None = None
 
     def check(self) -> list[tuple[str, str]]:
-        found = []
-        if not _listed(self.path) or not all(_listed(self.path)):
-            found.append(("path is empty", 'name a file or a pattern, such as "/var/log/app.log"'))
-        if any("\0" in path for path in _listed(self.path)):
-            found.append(("path holds a NUL character", "no file has such a name"))
-        odd = [field for field in self.fields if field not in FIELDS]
-        found += [(f'there is no field "{field}" to add', suggest(field, FIELDS)) for field in odd]
-        try:
-            check_encoding(self.encoding)
-        except ValueError as error:
-            found.append((str(error), ""))
-        try:
-            if self.multiline is not None:
-                parse_multiline(self.multiline)
-        except ValueError as error:
-            found.append((f'option "multiline": {error}', ""))
-        return found
+        return list(problems(_listed(self.path), self.fields, self.encoding, self.multiline))
 
     @property
     def identity(self) -> str:
@@ -149,6 +135,7 @@ class FileTailing(Input):
 
     def open(self) -> None:
         self._shortfalls = Shortfalls()
+        self._extents = Extents(self._marks or {})
         shape = Shape(
             self._shortfalls,
             Limits(line_bytes=self.max_line),
@@ -195,7 +182,16 @@ class FileTailing(Input):
         return None if self._files is None else self._files.due_at()
 
     def gone(self) -> list[str]:
-        return self._files.gone() if self._files else []
+        gone = self._files.gone() if self._files else []
+        if gone and self._extents is not None:
+            self._extents.forget(gone)
+        return gone
+
+    def extents(self) -> Mapping[str, list[Extent]]:
+        return self._extents.told() if self._extents is not None else {}
+
+    def reached(self, position: Position) -> tuple[int, int] | None:
+        return reached(position)
 
     def interrupt(self) -> None:
         files = self._files
@@ -211,6 +207,8 @@ class FileTailing(Input):
             files.close()
 
     def _chunk(self, taken: Taken) -> Chunk:
+        assert self._extents is not None
+        self._extents.note(taken.source, taken.mark, empty=taken.body is None)
         body = taken.body if taken.body is not None else Block(b"", taken.mark.time_ns)
         return Chunk(body, self.tag, taken.source, taken.mark.as_position())
 
