@@ -27,6 +27,7 @@ from swak.stats import InputReceipt
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from swak.ack import Position
     from swak.actors.running import Settings
     from swak.actors.seat import Seat
     from swak.checkpoint import Checkpoint, Positions
@@ -62,8 +63,10 @@ class Flow:
         self.resume_at: float | None = None
         self.loaded: Positions = {}
         """What the checkpoint held at the start: positions of inputs that this run does not have are kept."""
-        self.saved: object = {}
+        self.saved: Mapping[str, Position] = {}
         """The positions of this run's input that the checkpoint holds."""
+        self.settled: Mapping[str, Position] = {}
+        """Those that it is to hold next."""
 
     @property
     def name(self) -> str:
@@ -119,6 +122,7 @@ class Crew:
         intensity = Intensity(self.settings.deaths_max, self.settings.window_s)
         flow = Flow(graph, list(posts.values()), checkpoint, intensity)
         flow.loaded, flow.saved = saved, saved.get(plugin.identity, {})
+        flow.settled = flow.saved
         return flow
 
     # Manning posts
@@ -213,30 +217,27 @@ class Crew:
 
         Without a ledger no position is written either: the ledger would not know of what that says is settled.
         """
+        for flow in self.flows:
+            sources = flow.posts[0].sources
+            if sources is not None and sources.shared.moved:
+                sources.shared.moved = False  # before looking: what moves meanwhile is seen the next time
+                flow.settled = sources.settled()
         if self._ledger is not None and not self._keep(self._ledger, ended):
             return True
         moved = False
         for flow in self.flows:
-            post = flow.posts[0]
             plugin = flow.graph.input.plugin
-            if flow.checkpoint is None or post.sources is None or not isinstance(plugin, Input):
-                continue
-            if not post.sources.shared.moved:
-                continue
-            post.sources.shared.moved = False  # before looking: what moves meanwhile is seen the next time
-            positions = post.sources.settled()
-            if positions == flow.saved:
+            if flow.checkpoint is None or not isinstance(plugin, Input) or flow.settled == flow.saved:
                 continue
             moved = True
             try:
-                flow.checkpoint.save({**flow.loaded, plugin.identity: positions})
+                flow.checkpoint.save({**flow.loaded, plugin.identity: flow.settled})
             except (OSError, TypeError, ValueError) as error:  # disk full, or a position that is no JSON value
-                post.sources.shared.moved = True
                 log.error(
                     "checkpoint cannot be written; a restart now would replay more", flow=flow.name, error=str(error)
                 )
             else:
-                flow.saved = positions
+                flow.saved = flow.settled
         return moved
 
     def _keep(self, ledger: Ledger, ended: str) -> bool:
@@ -259,10 +260,9 @@ class Crew:
     def _readings(self, extents: Mapping[str, Mapping[str, list[Extent]]]) -> Iterator[Reading]:
         """Tell of each input whose sources have bytes what is settled of them. `extents`: by flow, what was read."""
         for flow in self.flows:
-            post = flow.posts[0]
             plugin = flow.graph.input.plugin
-            assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - as every input's post
-            found = {name: plugin.reached(position) for name, position in post.sources.settled().items()}
+            assert isinstance(plugin, Input)
+            found = {name: plugin.reached(position) for name, position in flow.settled.items()}
             settled = {name: reached for name, reached in found.items() if reached is not None}
             if settled or extents.get(flow.name):
                 yield Reading(flow.name, plugin.identity, settled, extents.get(flow.name, {}))

@@ -10,7 +10,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from swak.audit import Audit
 from swak.datadir import DataDir
+from swak.ledger import Ledger
 from tests.flows.waiting import WAIT_S, until
 from tests.house import ROOT
 
@@ -26,6 +28,8 @@ class Agent:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SWAK")}
         environment |= {"SWAK_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         self.log_path, self.out_path = folder / "agent.log", folder / "stdout.txt"
+        given_dir = arguments[arguments.index("--data-dir") + 1] if "--data-dir" in arguments else "home/data"
+        self.data_dir = folder / given_dir
         self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log, self.out_path.open("ab") as stdout:
             self.process = subprocess.Popen(
@@ -40,6 +44,11 @@ class Agent:
         if given is not None and self.process.stdin is not None:
             self.process.stdin.write(given.encode())
             self.process.stdin.close()
+
+    def unaccounted(self) -> list[str]:
+        """Return what the ledger of the runs in this data directory cannot account for."""
+        ledger = Ledger(self.data_dir / "ledger.json")
+        return Audit(ledger.look(), 0).unaccounted if ledger.path.exists() else []
 
     @property
     def pid(self) -> int:

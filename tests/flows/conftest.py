@@ -30,3 +30,5 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start_one
     for agent in started:
         agent.kill()
+    for agent in started:
+        assert agent.unaccounted() == [], "whatever a test does to it, an agent accounts for every event and byte"

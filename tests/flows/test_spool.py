@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from swak.audit import Audit
+from swak.ledger import Ledger
 from tests.house import ROOT
 from tests.oracle import judge
 
@@ -24,6 +26,7 @@ FAULTS = [f"spool.{step}:{at}" for step in ("write", "half", "sync") for at in (
 FAULTS += [f"spool.{step}:{at}" for step in ("folder", "rename", "unlink") for at in (1, 3)]  # how often, time decides
 FAULTS += [f"dead.{step}:{at}" for step in ("write", "half", "sync") for at in (1, 5)] + ["dead.folder:1"]
 FAULTS += [f"checkpoint.{step}:1" for step in ("write", "half", "sync", "rename", "folder")]
+FAULTS += [f"ledger.{step}:{at}" for step in ("write", "half", "sync", "rename", "folder") for at in (1, 2)]
 IN_RECOVERY = [("spool.half:3", "spool.cut:1"), ("dead.half:3", "dead.write:1"), ("spool.half:9", "spool.write:1")]
 RECIPE = """
 task(
@@ -78,3 +81,5 @@ def test_nothing_is_lost_wherever_it_stops(folder: Path, first: str, second: str
     last = up(folder) if again.returncode == KILLED else again
     assert (last.returncode, "0 lost" in last.stderr) == (0, True), last.stderr
     assert_all_came(folder)
+    audit = Audit(Ledger(folder / "home" / "data" / "ledger.json").look(), 0)
+    assert (audit.state, audit.unaccounted, audit.lost) == ("drained", [], [])

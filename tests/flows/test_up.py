@@ -258,7 +258,7 @@ def test_positions_that_cannot_be_written_hold_nothing_up_and_cost_repeats_at_mo
     until(lambda: settled_bytes(data_dir, "app") == log.stat().st_size, lambda: agent.log)
     fill_up(ballast)
     log_lines(tmp_path, range(100, 200))
-    agent.wait_until_told("checkpoint cannot be written")
+    agent.wait_until_told("cannot be written; a restart now would replay more")
     until(lambda: "\n199 " in tail_of(target), lambda: agent.log)
     agent.kill()
     ballast.unlink()
@@ -267,7 +267,7 @@ def test_positions_that_cannot_be_written_hold_nothing_up_and_cost_repeats_at_mo
     until(lambda: "\n299 " in tail_of(target), lambda: agent.log)
     fill_up(ballast)
     log_lines(tmp_path, range(300, 400))
-    agent.wait_until_told("checkpoint cannot be written")
+    agent.wait_until_told("cannot be written; a restart now would replay more")
     ballast.unlink()
     until(lambda: settled_bytes(data_dir, "app") == log.stat().st_size, lambda: agent.log)
     assert agent.end(signal.SIGTERM) == 0, agent.log
