@@ -57,7 +57,8 @@ class Audit:
             if one["lost"] and self.state != RUNNING:
                 yield f"{one['lost']} events of {where}: read, not settled, and not to be read again"
             for what, count in one["losses"].items():
-                yield f"{count} {what} at {where}"
+                reason, _, unit = what.rpartition(", ")
+                yield f"{count} {unit} of {where}: {reason or 'not kept'}"
         if dropped := self.held["dead_letters"].get("dropped"):
             yield f"{dropped} dead letters were dropped, as their store was full"
 

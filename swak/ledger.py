@@ -236,4 +236,4 @@ def _stage(view: StageView) -> dict[str, Any]:
 
 def _input(one: InputReceipt) -> dict[str, Any]:
     figures = {"delivered": one.delivered, "will_replay": one.will_replay, "lost": one.lost, "replays": one.replays}
-    return figures | {"losses": dict(one.losses), "notes": one.notes}
+    return figures | {"losses": {reason: count for reason, count in one.losses.items() if count}, "notes": one.notes}

@@ -240,7 +240,7 @@ class SpoolReader(Input):
     def losses(self) -> dict[str, int]:
         spool = self._spool
         if spool is not None:
-            found = {"dropped events": spool.state.dropped, "damaged batches": spool.state.damaged}
+            found = {"dropped, events": spool.state.dropped, "damaged, batches": spool.state.damaged}
             self._losses = {what: count for what, count in found.items() if count}
         return self._losses
 
