@@ -162,7 +162,9 @@ class SpoolReader(Input):
         self._spool: Spool | None = None
         self._from: Any = None
         self._save_at = 0.0
+        self._notes = ""
         self._losses: dict[str, int] = {}
+        self._before = (0, 0)
         self._extent: Extent | None = None
 
     @property
@@ -187,6 +189,7 @@ class SpoolReader(Input):
         self._spool.seek(int(self._from[1]) if known else 0)
         self._begin = max(int(self._from[1]) if known else 0, self._spool.state.settled)
         self._taken = self._begin
+        self._before = (self._spool.state.dropped, self._spool.state.damaged)
 
     def read(self) -> Chunk | None:
         assert self._spool is not None
@@ -235,13 +238,19 @@ class SpoolReader(Input):
             self._keep_up(self._spool)
 
     def notes(self) -> str:
-        return ", ".join(f"{count} {what}" for what, count in self.losses().items())
+        """Tell what the spool has not given back since it was made, in earlier runs, too."""
+        if self._spool is not None:
+            state = self._spool.state
+            parts = [f"{state.dropped} events dropped"] if state.dropped else []
+            parts += [f"{state.damaged} damaged frames"] if state.damaged else []
+            self._notes = ", ".join(parts)
+        return self._notes
 
     def losses(self) -> dict[str, int]:
         spool = self._spool
         if spool is not None:
-            found = {"dropped, events": spool.state.dropped, "damaged, batches": spool.state.damaged}
-            self._losses = {what: count for what, count in found.items() if count}
+            dropped, damaged = spool.state.dropped - self._before[0], spool.state.damaged - self._before[1]
+            self._losses = {"dropped, events": dropped, "damaged, batches": damaged}
         return self._losses
 
     def extents(self) -> Mapping[str, list[Extent]]:
@@ -262,6 +271,7 @@ class SpoolReader(Input):
 
     def close(self) -> None:
         if self._spool is not None:
+            self.notes()
             self.losses()
             self._keep_up(self._spool)
             self.extents()
