@@ -95,7 +95,9 @@ def _check_files(report: Report) -> None:
 
 
 def _manner(writer: Output) -> dict[str, object]:
-    return {name: getattr(writer, name) for name in writer.options if name != "path"}
+    """Return how it writes: its options but the path, and but those that every output has."""
+    manner = (name for name, declared in writer.options.items() if name != "path" and not declared.keyword)
+    return {name: getattr(writer, name) for name in manner}
 
 
 def _check_header(flow: FlowGraph, report: Report) -> None:

@@ -11,9 +11,11 @@ import typing
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _DURATION_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_UNITS_S = {"d": 86_400, "h": 3_600, "m": 60}
+"""Those that a duration is shown in, where it is a whole number of them."""
 _SIZE_BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)\s*")
 
@@ -32,6 +34,20 @@ class Duration(float):
             cls, _quantity(value, _DURATION_S, "s", 'a duration such as "30s", "5M" or 1.5 (seconds)')
         )
 
+    def text(self) -> str:
+        """Return it as people write it: "5m", "36h", "250ms"."""
+        if 0 < self < 1:
+            return f"{self * 1000:g}ms"
+        unit, length_s = next((one for one in _UNITS_S.items() if self and self % one[1] == 0), ("s", 1))
+        return f"{self / length_s:g}{unit}"
+
+
+def longest(limits: Iterable[Duration | None]) -> Duration | None:
+    """Return the longest of several limits; None, which is no limit, is longer than any."""
+    known = list(limits)
+    finite = [limit for limit in known if limit is not None]
+    return max(finite) if len(finite) == len(known) else None
+
 
 class Size(int):
     """Bytes, written as a number or as "64MiB": k, m, g, t in any case are powers of 1024, with or without B or iB."""
@@ -45,6 +61,12 @@ class Size(int):
         return super().__new__(
             cls, int(_quantity(value, _SIZE_BYTES, "", 'a size such as "64MiB", "4m" or 65536 (bytes)'))
         )
+
+    def text(self) -> str:
+        """Return it as people write it: "64MiB", "1500KiB", "70000 bytes"."""
+        fits = (one for one in ("t", "g", "m", "k") if self and self % _SIZE_BYTES[one] == 0)
+        unit = next(fits, "")
+        return f"{self // _SIZE_BYTES[unit]}{unit.upper()}iB" if unit else f"{int(self)} bytes"
 
 
 def _quantity(value: str | float, units: Mapping[str, float], default_unit: str, wanted: str) -> float:
@@ -75,6 +97,7 @@ class Option(NamedTuple):
     at_least: float | None
     secret: bool
     last: bool = False
+    keyword: bool = False
 
     @property
     def required(self) -> bool:
@@ -104,6 +127,7 @@ class Declared(NamedTuple):
     at_least: float | None
     secret: bool
     last: bool = False
+    keyword: bool = False
 
 
 def option(
@@ -114,17 +138,22 @@ def option(
     at_least: float | None = None,
     secret: bool = False,
     last: bool = False,
+    keyword: bool = False,
 ) -> Any:
     """Declare an option in the body of a plugin's class; without a default it is required.
 
     Written as a field with its type: `field: str = option("What it is.")`. With `last`, one of a base class comes
-    after those of the plugins derived from it.
+    after those of the plugins derived from it; with `keyword`, it comes last and is only ever given by its name, so
+    that every plugin can get one more without a change to what its recipes say.
     """
-    return Declared(doc, default, above, at_least, secret, last)
+    return Declared(doc, default, above, at_least, secret, last, keyword)
 
 
 def collect(cls: type) -> dict[str, Option]:
-    """Return the options that `cls` and its bases declare, bases first, but `last` ones last, as their lines stand."""
+    """Return the options that `cls` and its bases declare, as their lines stand.
+
+    Bases come first, but `last` ones last and `keyword` ones behind these.
+    """
     options: dict[str, Option] = {}
     for base in reversed(cls.__mro__):
         names = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
@@ -132,8 +161,8 @@ def collect(cls: type) -> dict[str, Option]:
             kind = vars(base)["__annotations__"].get(name, Any)
             if isinstance(kind, str):
                 kind = eval(kind, dict(names))  # noqa: S307 - what typing.get_type_hints does, for declared names only
-            options[name] = Option(name, one.doc, kind, one.default, one.above, one.at_least, one.secret, one.last)
-    return dict(sorted(options.items(), key=lambda named: named[1].last))
+            options[name] = Option(name, one.doc, kind, *one[1:])
+    return dict(sorted(options.items(), key=lambda named: (named[1].keyword, named[1].last)))
 
 
 def suggest(word: str, known: typing.Iterable[str]) -> str:

@@ -38,7 +38,7 @@ class Plugin(Pipeable):
     """Whether nothing will come any more, in this run. Set before the last `close`."""
 
     keeps_bytes: int = 0
-    """Bytes of events that it may keep in memory besides those in its hands. Set by whoever runs it, to that or less."""
+    """Bytes of events that it may keep besides those in its hands. Whoever runs it may set it to less."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -70,8 +70,7 @@ class Plugin(Pipeable):
         problems = []
         names = [name for name, declared in self.options.items() if not declared.keyword]
         if len(values) > len(names):
-            by_name = " without a name" if len(names) < len(self.options) else ""
-            what = f"takes at most {len(names)} options{by_name}, {len(values)} were given"
+            what = f"takes at most {len(names)} options by position, {len(values)} were given"
             problems.append((what, f"see: swak desc {self.name}"))
         given = dict(zip(names, values, strict=False))
         for name, value in named.items():
@@ -295,7 +294,10 @@ class Buffer(Plugin):
         raise NotImplementedError
 
     def take(self, *, end: bool) -> Batch | None:
-        """Return the next batch that is due, oldest events first, or None. At the `end` everything is due."""
+        """Return the next batch that is due, oldest events first, or None.
+
+        At the `end` everything is due. So it is when memory is short: more may be added after that.
+        """
         raise NotImplementedError
 
 
@@ -313,8 +315,9 @@ class Output(Plugin):
     def write(self, batch: Batch) -> type[Pending] | None:
         """Deliver the batch: None when it is safe there, Pending when it will be after `sync`.
 
-        OSError and Retry bring the same batch again, for `retry_for` at most; Refused names the events that never fit; any other exception
-        brings the batch to a fresh plugin, then in halves, until the one event that fails goes to the dead letters.
+        OSError and Retry bring the same batch again, for `retry_for` at most; Refused names the events that never fit;
+        any other exception brings the batch to a fresh plugin, then in halves, until the one event that fails goes to
+        the dead letters.
         """
         raise NotImplementedError
 

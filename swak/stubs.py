@@ -90,11 +90,11 @@ def _method(one: Found) -> str:
     lines = [f"    def {one.name}(self) -> {returned}:"]
     if options:
         lines = [f"    def {one.name}(", "        self,"]
-        optional = False
+        optional = starred = False
         for option in options:
-            if option.required and optional:
+            if not starred and (option.keyword or (option.required and optional)):
                 lines.append("        *,")  # Python's signatures, unlike swak's, have no required one after a default
-                optional = False
+                starred = True
             optional = optional or not option.required
             lines.append(_parameter(option))
         lines.append(f"    ) -> {returned}:")

@@ -112,3 +112,8 @@ def test_a_parser_that_would_miss_its_header_after_a_restart_is_told(tmp_path: P
 
 def test_a_path_that_cannot_be_read_is_told_once() -> None:
     assert len(problems(in_.Counter(1), out.File("{tag"))) == 1
+
+
+def test_outputs_of_one_file_may_try_for_different_times(tmp_path: Path) -> None:
+    path = str(tmp_path / "both.out")
+    assert problems(in_.Counter(1), [out.File(path), out.File(path, retry_for="5m")]) == []

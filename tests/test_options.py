@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from swak.errors import ConfigError
-from swak.options import Duration, Size, option, suggest
+from swak.options import Duration, Size, longest, option, suggest
 from swak.plugin import Plugin
 
 
@@ -75,10 +75,33 @@ def test_junk_is_no_duration(junk: Any) -> None:
         Duration(junk)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(300, "5m"), (3600, "1h"), (72 * 3600, "3d"), (5400, "90m"), (90, "90s"), (0.25, "250ms"), (0, "0s")],
+)
+def test_a_duration_is_shown_in_the_largest_unit_that_fits(seconds: float, text: str) -> None:
+    assert Duration(seconds).text() == text
+    assert Duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"), [(1 << 30, "1GiB"), (1500 << 10, "1500KiB"), (70_000, "70000 bytes"), (0, "0 bytes")]
+)
+def test_a_size_is_shown_in_the_largest_unit_that_fits(size_bytes: int, text: str) -> None:
+    assert Size(size_bytes).text() == text
+
+
 @pytest.mark.parametrize("junk", ["", "k", "5s", "5h", "5kk", "-5k", None, False, float("nan"), -1, [5], "5 MiB B"])
 def test_junk_is_no_size(junk: Any) -> None:
     with pytest.raises(ValueError, match="size"):
         Size(junk)
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"), [([Duration("1m"), Duration("5m")], 300), ([Duration("1m"), None], None), ([None], None)]
+)
+def test_no_limit_is_the_longest_limit(limits: list[Duration | None], found: float | None) -> None:
+    assert longest(limits) == found
 
 
 def test_a_unit_that_does_not_fit_is_named_with_those_that_do() -> None:
@@ -181,6 +204,35 @@ def test_options_come_in_the_order_of_their_lines_bases_first() -> None:
 
     assert list(More.options) == [*Sample.options, "extra"]
     assert list(Sample.options)[:2] == ["text", "number"]
+
+
+class Named(Plugin):
+    """Has an option that is only given by its name."""
+
+    late: int = option("Only by name.", default=0, keyword=True)
+    first: int = option("By position.", default=0, last=True)
+
+
+class MoreNamed(Named):
+    """Adds one that comes before."""
+
+    second: int = option("By position.", default=0)
+
+
+def test_an_option_by_keyword_takes_no_place_among_the_others() -> None:
+    assert list(MoreNamed.options) == ["second", "first", "late"]
+    made = MoreNamed(1, 2, late=3)
+    assert (made.second, made.first, made.late) == (1, 2, 3)
+
+
+def test_an_option_by_keyword_is_never_taken_from_its_place() -> None:
+    with pytest.raises(ConfigError, match="takes at most 2 options by position, 3 were given"):
+        MoreNamed(1, 2, 3)
+
+
+def test_an_option_by_keyword_is_suggested() -> None:
+    with pytest.raises(ConfigError, match='unknown option "lat"; did you mean "late"'):
+        MoreNamed(lat=3)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_an_option_given_twice_is_a_problem() -> None:
 
 
 def test_too_many_options_are_a_problem() -> None:
-    assert problems("h", 1, [], "x")[0].what == "Sample: takes at most 3 options, 4 were given"
+    assert problems("h", 1, [], "x")[0].what == "Sample: takes at most 3 options by position, 4 were given"
 
 
 def test_while_a_recipe_is_loaded_problems_are_collected() -> None:

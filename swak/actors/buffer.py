@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from swak.actors.post import KILLERS_MAX
 from swak.actors.seat import Seat, Way
 from swak.errors import SeatError
+from swak.narrowing import KILLERS_MAX, Piece
 from swak.plugin import Buffer
 
 if TYPE_CHECKING:
@@ -27,18 +27,25 @@ class BufferSeat(Seat):
         self._ending = False
 
     def due_at(self) -> float | None:
-        return self.plugin.due_at() if self.opened and not self._ways else None
+        if not self.opened or self._ways:
+            return None
+        return 0.0 if self._is_waited_for() else self.plugin.due_at()
+
+    def _is_waited_for(self) -> bool:
+        """Whether events have to stay outside for want of memory, and some of that is used here."""
+        return self.post.share.waits and self.mailbox.has_held
 
     def on_letter(self, letter: Letter) -> None:
-        if letter.killers >= KILLERS_MAX:
+        if letter.suspects.deaths >= KILLERS_MAX:  # never in pieces: what is held is held by letters
             self.bury_whole(letter)
             return
+        piece = Piece(letter.batch, letter.suspects)
         try:
-            self.lease.call(self.plugin.add, letter.batch, letter=letter)
+            self.lease.call(self.plugin.add, letter.batch, hand=piece)
         except SeatError:
             raise
         except BaseException:
-            letter.killers += 1
+            piece.blame()
             raise
         self.mailbox.hold(self.lease)
         self._flush()
@@ -56,11 +63,14 @@ class BufferSeat(Seat):
     def _flush(self) -> None:
         """Pass on what is due; where a mailbox is full, `on_resumed` comes back here."""
         while not self._ways:
-            batch = self.lease.call(lambda: self.plugin.take(end=self._ending))
+            early = self._is_waited_for() and not self._ending
+            batch = self.lease.call(partial(self.plugin.take, end=self._ending or early))
             if batch is None:
                 if self._ending:
                     self.finish()
                 return
+            if early:
+                self.post.share.note_early(self.post.stage.name)
             outlets = list(self.post.outlets.values())
             acks = batch.ack.split(len(outlets)) if len(outlets) > 1 else [batch.ack]
             ways = [Way(outlet, batch.with_ack(ack), 0, once=False) for outlet, ack in zip(outlets, acks, strict=True)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swak.actors.post import KILLERS_MAX
 from swak.actors.seat import Seat, Way
 from swak.errors import SeatError
 from swak.event import Batch
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from swak.actors.lease import Lease
     from swak.actors.messages import Letter
     from swak.actors.post import Outlet, Post
+    from swak.narrowing import Piece
 
 
 class SplittingSeat(Seat):
@@ -54,32 +54,32 @@ class FilterSeat(SplittingSeat):
     """Runs a filter over each batch."""
 
     def on_letter(self, letter: Letter) -> None:
-        if letter.killers >= KILLERS_MAX:
+        if letter.suspects.hopeless:
             self.bury_whole(letter)
             return
         if not self.opened:
             self.open_plugin()
-        outcome = self._process(letter)
+        outcome = letter.suspects.piecewise(letter.batch, self._process)
         ack = letter.batch.ack
         outlets = list(self.post.outlets.values())
         parts = [(outlets, Batch(body, tags, ack)) for body, tags in outcome.parts if body.count]
         self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
 
-    def _process(self, letter: Letter) -> Outcome:
+    def _process(self, piece: Piece) -> Outcome:
         plugin = self.lease.plugin
         assert isinstance(plugin, Filter)
         try:
-            return self.lease.call(plugin.process_batch, letter.batch, letter=letter)
+            return self.lease.call(plugin.process_batch, piece.batch, hand=piece)
         except SeatError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever is raised, the batch is done again event by event
             self.post.note_error(error)
         try:
-            outcome = self.lease.call(process_each, plugin, letter.batch, letter=letter)
+            outcome = self.lease.call(process_each, plugin, piece.batch, hand=piece)
         except SeatError:
             raise
         except BaseException:
-            letter.killers += 1
+            piece.blame()
             raise
         return outcome
 

@@ -41,8 +41,10 @@ class InputSeat(Seat):
         plugin.settled = post.sources.settled_to
         self.longest_wait_s = plugin.wait_s
         self._answer_at = 0.0
+        self._asking = False
 
     def on_open(self) -> None:
+        self.post.share.leave()  # what a predecessor waited for
         if self.post.draining:
             self.sources.close()  # what a predecessor died with stays unsettled: nobody reads on
             self.finish()
@@ -120,7 +122,19 @@ class InputSeat(Seat):
             accepted.held -= count
         if ways:
             self.mailbox.count(self.lease, counts)
+            self._asking = True
             self.emit(ways, lambda: self.mailbox.count(self.lease, accepted))
+
+    def _place(self) -> bool:
+        self.mailbox.blocked = True  # before asking, as in front of a full mailbox
+        share = self.post.share
+        if self._asking and not share.admit(sum(way.batch.size_bytes for way in self._ways), self.lease):
+            return False
+        self._asking = False
+        placed = super()._place()
+        if placed:
+            share.leave()
+        return placed
 
     def due_at(self) -> float | None:
         answers = self.mailbox.blocked and type(self.plugin).answer is not Input.answer

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from swak.actors.messages import Letter
+    from swak.narrowing import Piece
     from swak.plugin import Plugin
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Lease:
         self.revoked = False
         self.over = False
         self.thread: threading.Thread | None = None
-        self.in_hand: Letter | None = None
+        self.in_hand: Piece | None = None
         self.in_plugin_since: float | None = None
         """Monotonic time at which the call that is under way began. Parked time is never in here."""
 
@@ -34,10 +34,10 @@ class Lease:
         if self.revoked:
             raise Fenced
 
-    def call(self, function: Callable[..., T], *arguments: Any, letter: Letter | None = None) -> T:
+    def call(self, function: Callable[..., T], *arguments: Any, hand: Piece | None = None) -> T:
         """Call into the plugin, so that a hang is seen from outside. Fenced when the lease was revoked meanwhile."""
         try:
-            self.in_hand = letter
+            self.in_hand = hand
             self.in_plugin_since = time.monotonic()
             self.check()  # last: whoever revokes looks in the other order
             return function(*arguments)

@@ -6,6 +6,8 @@ import enum
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from swak.narrowing import Suspects
+
 if TYPE_CHECKING:
     from swak.actors.lease import Lease
     from swak.actors.post import Post
@@ -15,22 +17,15 @@ if TYPE_CHECKING:
 class Letter:
     """A batch in a mailbox. It stays there, and stays the same object, until its seat is done with it."""
 
-    __slots__ = ("batch", "killers", "offer", "serial")
+    __slots__ = ("batch", "failing_since", "offer", "serial", "suspects")
 
     def __init__(self, batch: Batch, serial: int, offer: Offer | None = None) -> None:
         self.batch = batch
         self.serial = serial
         self.offer = offer
-        self.killers = 0
-        """Seats that died or hung with this very letter in the plugin's hands."""
-        if offer is not None and offer.lent is not None:
-            self.killers = offer.lent.killers
-
-    def blame(self) -> None:
-        """Note that a seat died or hung with the letter in hand. A lent letter bears it wherever it is lent next."""
-        self.killers += 1
-        if self.offer is not None and self.offer.lent is not None:
-            self.offer.lent.killers = self.killers
+        self.failing_since: float | None = None
+        """Monotonic time at which it could first not be delivered."""
+        self.suspects = Suspects() if offer is None else offer.suspects
 
 
 class Sign(enum.Enum):
@@ -80,12 +75,14 @@ class Fate(enum.Enum):
 class Offer:
     """A batch that a failover router lends to one child. It is withdrawn before it is lent to another one."""
 
-    __slots__ = ("_fate", "_lock", "child", "has_last", "lease", "lent", "refused")
+    __slots__ = ("_fate", "_lock", "child", "has_last", "lease", "refused", "suspects", "why")
 
-    def __init__(self, child: str, lease: Lease, *, has_last: bool, lent: Letter | None = None) -> None:
+    def __init__(self, child: str, lease: Lease, *, has_last: bool, suspects: Suspects | None = None) -> None:
         self.child = child
-        self.lent = lent
-        """The router's own letter."""
+        self.suspects = suspects or Suspects()
+        """Of what is lent, wherever it was lent before."""
+        self.why = ""
+        """What was wrong when it was given back."""
         self.lease = lease
         self.has_last = has_last
         """Whether events that the child refuses go to `last` instead of the dead letters."""

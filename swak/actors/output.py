@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import random
 import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from swak.ack import Split
+from swak.actors.delivering import DeliveringSeat
 from swak.actors.mailbox import FOREVER
 from swak.actors.messages import Answer, Broken, Fate, Letter, Turned
-from swak.actors.post import KILLERS_MAX
-from swak.actors.seat import Seat
 from swak.errors import Gone, Refused, Retry, SeatError
 from swak.log import get
+from swak.narrowing import Piece
 from swak.plugin import DeadEvent, Input, Output
 
 if TYPE_CHECKING:
     from swak.actors.lease import Lease
     from swak.actors.post import Post
-    from swak.event import Batch
 
 log = get("swak.output")
 
@@ -29,14 +27,7 @@ PROBE_S = 0.5
 MEMORY_TRIES = 3
 
 
-class Piece(NamedTuple):
-    """The head letter's batch, or a part of it while a bad event is being searched for."""
-
-    batch: Batch
-    tries: int
-
-
-class OutputSeat(Seat):
+class OutputSeat(DeliveringSeat):
     """Writes letter by letter; what cannot be written stays at the head, or goes back to the router."""
 
     def __init__(self, post: Post, lease: Lease) -> None:
@@ -44,6 +35,7 @@ class OutputSeat(Seat):
         plugin = lease.plugin
         assert isinstance(plugin, Output)
         self.plugin = plugin
+        self.retry_for = plugin.retry_for
         self._at: Letter | None = None
         """The letter that `_work` and `_dead` belong to."""
         self._work: list[Piece] = []
@@ -59,9 +51,9 @@ class OutputSeat(Seat):
     # When to be woken
 
     def due_at(self) -> float | None:
-        times = [self._retry_at, self._probe_at]
+        times = [self._retry_at, self._probe_at, self.overdue_at()]
         if self._retry_at is None:
-            times = [self._idle_look_at, self._sync_at()]
+            times += [self._idle_look_at, self._sync_at()]
         return min((time for time in times if time is not None), default=None)
 
     def on_tick(self) -> None:
@@ -73,10 +65,12 @@ class OutputSeat(Seat):
         sync_at = self._sync_at()
         if sync_at is not None and self.clock.monotonic() >= sync_at:
             self._sync()
+        self.look_whether_overdue()
 
     def _sync_at(self) -> float | None:
-        """When the plugin wants to sync. While senders wait for that: as soon as there is no more to write."""
-        if self.opened and self._awaited and self.mailbox.has_held and self.mailbox.head() is None:
+        """When the plugin wants to sync. While senders, or others for memory, wait: when there is no more to write."""
+        awaited = self.opened and (self._awaited or self.post.share.waits)
+        if awaited and self.mailbox.has_held and self.mailbox.head() is None:
             return 0.0
         return self.plugin.due_at() if self.opened else None
 
@@ -117,6 +111,9 @@ class OutputSeat(Seat):
             self.opened = False
         self._tell_root(up=False)
         self._give_back()
+        if self.retry_for is not None and self.mailbox.has_held:
+            self._write_again()  # what is inherited has its time, too
+        self.not_delivered()
 
     def _look_whether_back(self, now: float) -> None:
         assert self._retry_at is not None
@@ -153,20 +150,24 @@ class OutputSeat(Seat):
         elif letter.batch.ack.settled:
             letter.batch.ack.settle()  # a predecessor may have died between marking and moving the mark
             self._written(letter)
-        elif letter.killers >= KILLERS_MAX:
+        elif letter.suspects.hopeless:
             self.bury_whole(letter)
         else:
             self._write(letter)
 
     def _write(self, letter: Letter) -> None:
         if not self._work:
-            self._work = [Piece(letter.batch, 0)]
+            self._work = letter.suspects.pieces(letter.batch)
         while self._work:
             piece = self._work[0]
+            if piece.reason:
+                if not self._give_up(letter, piece, piece.given_up().dead, final=True):
+                    return
+                continue
             if not self.opened and not self._open():
                 return
             try:
-                pending = self.lease.call(self.plugin.write, piece.batch, letter=letter)
+                pending = self.lease.call(self.plugin.write, piece.batch, hand=piece)
             except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different
                 if not self._cope(letter, piece, error):
                     return
@@ -217,22 +218,22 @@ class OutputSeat(Seat):
         """Try the whole once more with the fresh plugin, then halves, down to the one event that fails."""
         batch = piece.batch
         if batch is letter.batch and piece.tries == 0:
-            self._work[0] = Piece(batch, 1)
+            self._work[0] = piece._replace(tries=1)
             return True
         if batch.count > 1:
-            split, middle = Split(batch.ack), batch.count // 2
-            halves = [batch.cut(0, middle, split.child()), batch.cut(middle, batch.count, split.child())]
-            split.close()
-            self._work[0:1] = [Piece(half, 1) for half in halves]
+            self._work[0:1] = piece.halves()
             return True
         trace = "".join(traceback.format_exception(error))
         dead = [DeadEvent(event, f"{type(error).__name__}: {error}", trace) for event in batch.events()]
         return self._give_up(letter, piece, dead)
 
-    def _give_up(self, letter: Letter, piece: Piece, dead: list[DeadEvent]) -> bool:
-        """Send events to `last`, or else to the dead letters; the rest of the piece counts as written."""
+    def _give_up(self, letter: Letter, piece: Piece, dead: list[DeadEvent], *, final: bool = False) -> bool:
+        """Send events to `last`, or else to the dead letters; the rest of the piece counts as written.
+
+        Always to the dead letters when that is `final`, and when the letter was taken over and is ours alone.
+        """
         offer = letter.offer
-        if offer is not None and offer.has_last and offer.fate is not Fate.KEPT:  # what was taken over is ours alone
+        if offer is not None and offer.has_last and not final and offer.fate is not Fate.KEPT:
             offer.refused += [one.event for one in dead]
             self._work.pop(0)
             return True
@@ -255,6 +256,25 @@ class OutputSeat(Seat):
             self.post.note_error(retry)
             self.post.state = "retrying"
         self.mailbox.shut(self.clock.monotonic() + after_s)
+        self.not_delivered()
+
+    def on_overdue(self, letter: Letter, why: str) -> None:
+        if letter is not self._at:
+            self._forget_work()
+            self._at = letter
+        left = self._work or [Piece(letter.batch, letter.suspects)]
+        reason = f"{why}: {self.post.last_error}"
+        dead = [DeadEvent(event, reason) for piece in left for event in piece.batch.events()]
+
+        def then() -> None:
+            self._dead += dead
+            self._written(letter)
+            if self._retry_at is not None:
+                self._retry_at = self.clock.monotonic()  # the next one is tried before its own time begins
+                self.post.state = "retrying"
+                self.mailbox.shut(FOREVER)
+
+        self.bury(letter.batch.ack.origin, dead, then)
 
     def _renew(self) -> None:
         """Put a fresh plugin in the seat. What the old one had pending is synced, or else written again."""
@@ -298,6 +318,7 @@ class OutputSeat(Seat):
         down.
         """
         while (letter := self.mailbox.head()) is not None and (offer := letter.offer) is not None:
+            offer.why = self.post.last_error
             if offer.decide(Fate.REFUSED) not in (Fate.REFUSED, Fate.WITHDRAWN):
                 return
             self._tell_router(Answer(offer))

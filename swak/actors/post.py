@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from swak.actors.lease import Lease
@@ -64,10 +65,8 @@ class Post:
         self.down: set[str] = set()
         """Of a failover: children that cannot take anything now."""
         self.live_child = ""
-        self.lost: dict[str, int] = {}
+        self.lost: Counter[str] = Counter()
         """Of an input: what former plugins could not take or keep."""
-        self.early = 0
-        """Of a buffer: batches that it released before they were due, for want of memory."""
         self.errors = 0
         self.restarts = 0
         self.last_error = ""
@@ -101,24 +100,11 @@ class Post:
         """Of an input: the serial of the last batch that every outlet has accepted."""
         return min(outlet.mailbox.accepted(outlet.edge) for outlet in self.outlets.values())
 
-    def losses(self) -> dict[str, int]:
+    def losses(self) -> Counter[str]:
         """Of an input: what it could not take or keep in this run, by reason."""
-        lost, plugin = self.lost.copy(), self.lease.plugin
-        if isinstance(plugin, Input):
-            for reason, count in (self.attempt("tell its losses", plugin.losses) or {}).items():
-                lost[reason] = lost.get(reason, 0) + count
-        return lost
-
-    def note_early(self) -> None:
-        """Count a batch that was released early, for want of memory."""
-        self.early += 1
-        if self.early == 1:
-            log.warning("the memory limit is reached; a buffer releases early from now on", stage=self.name)
-
-    def _memory(self) -> str:
-        if self.stage.kind == "input":
-            return "waits for room below the memory limit" if self.share.waits else ""
-        return f"released {self.early} batches early: the memory limit" if self.early else ""
+        plugin = self.lease.plugin
+        told = self.attempt("tell its losses", plugin.losses) if isinstance(plugin, Input) else None
+        return self.lost + Counter(told or {})
 
     def view(self, oldest: Mapping[str, float | None]) -> StageView:
         """Return what the stage looks like now. `oldest`: by flow, when its oldest unsettled batch was read."""
@@ -140,5 +126,5 @@ class Post:
             live_child=self.live_child,
             waiting=levels.waiting,
             arrived=levels.arrived,
-            memory=self._memory(),
+            memory=self.share.told(self.stage.name, self.stage.kind),
         )

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from swak.actors.delivering import DeliveringSeat
 from swak.actors.mailbox import FOREVER
 from swak.actors.messages import Answer, Control, Down, Fate, Letter, Offer, Up
-from swak.actors.seat import Seat
 from swak.event import from_events
 from swak.log import get
+from swak.narrowing import Suspects
+from swak.options import longest
+from swak.plugin import DeadEvent
 
 if TYPE_CHECKING:
     from swak.actors.lease import Lease
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 log = get("swak.failover")
 
 
-class FailoverSeat(Seat):
-    """Keeps the head letter until a child has it; in the meantime the gate is shut and only control comes in."""
+class FailoverSeat(DeliveringSeat):
+    """Keeps the head letter until a child has it; in the meantime the gate is shut and only control comes in.
+
+    While none of them can take it, it waits as long as the most patient child would.
+    """
 
     def __init__(self, post: Post, lease: Lease) -> None:
         super().__init__(post, lease)
@@ -33,8 +39,16 @@ class FailoverSeat(Seat):
         self._ring = [*stage.children[first:], *stage.children[:first]]
         if stage.last is not None:
             self._ring.append(stage.last)
+        self.retry_for = longest(getattr(post.flow.stage(name).plugin, "retry_for", None) for name in self._ring)
         self._rest: list[Event] = []
         """What a child refused of the head letter: it goes to `last`."""
+        self._rest_suspects = Suspects()
+
+    def due_at(self) -> float | None:
+        return self.overdue_at()
+
+    def on_tick(self) -> None:
+        self.look_whether_overdue()
 
     def on_letter(self, letter: Letter) -> None:
         if letter.offer is not None and letter.offer.fate is Fate.LENT:
@@ -51,13 +65,16 @@ class FailoverSeat(Seat):
         if child is None:
             self.post.live_child = ""
             self.post.state = "retrying"
+            self.not_delivered()
             return
         if child != self.post.live_child:
             log.info("failover uses this output now", stage=self.post.name, output=child)
         self.post.live_child = child
         self.post.state = "running"
         batch = from_events(self._rest, letter.batch.ack) if self._rest else letter.batch
-        letter.offer = Offer(child, self.lease, has_last=stage.last is not None and child != stage.last, lent=letter)
+        has_last = stage.last is not None and child != stage.last
+        suspects = self._rest_suspects if self._rest else letter.suspects
+        letter.offer = Offer(child, self.lease, has_last=has_last, suspects=suspects)
         outlet = self.post.outlets[child]
         outlet.mailbox.put(self.lease, outlet.edge, batch, letter.serial, offer=letter.offer)
 
@@ -67,7 +84,7 @@ class FailoverSeat(Seat):
         if fate not in (Fate.DONE, Fate.KEPT):
             return False
         if offer.refused:
-            self._rest = list(offer.refused)
+            self._rest, self._rest_suspects = list(offer.refused), Suspects()
             return False
         if fate is Fate.DONE:
             letter.batch.ack.settle()
@@ -76,11 +93,24 @@ class FailoverSeat(Seat):
         self.done(letter, out=letter.batch.count)
         return True
 
+    def on_overdue(self, letter: Letter, why: str) -> None:
+        reason = f"{why}: {(letter.offer and letter.offer.why) or 'every output is down'}"
+        dead = [DeadEvent(event, reason) for event in self._rest or letter.batch.events()]
+
+        def then() -> None:
+            letter.batch.ack.settle()
+            self._rest = []
+            self.mailbox.shut(0.0)
+            self.done(letter, out=letter.batch.count - len(dead), dead=dead)
+
+        self.bury(letter.batch.ack.origin, dead, then)
+
     def on_control(self, control: Control) -> None:
         letter = self.mailbox.head()
         offer = letter.offer if letter is not None else None
         if isinstance(control, Up):
             self.post.down.discard(control.child)
+            self._burial = None  # of a letter that nobody took: now somebody can
             if offer is None or offer.fate is not Fate.LENT:
                 self.mailbox.shut(0.0)
             return

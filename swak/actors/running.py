@@ -51,6 +51,8 @@ class Settings(NamedTuple):
     """More than `deaths_max` seat deaths in `window_s` seconds mean that the task has failed."""
     pause_s: float = 60.0
     """When a failed task starts again."""
+    memory_limit: int | None = None
+    """Bytes of events that may be in memory: beyond them inputs wait. None: what bounds mailboxes and buffers."""
     clock: Clock = SYSTEM
 
 

@@ -211,8 +211,8 @@ class Seat(Actor):
         then()
 
     def bury_whole(self, letter: Letter) -> None:
-        """Send a letter that ended several seats to the dead letters."""
-        reason = f"{letter.killers} seats ended with this batch in hand"
+        """Send a letter that ended too many seats to the dead letters."""
+        reason = f"{letter.suspects.deaths} seats ended with this batch in hand"
         dead = [DeadEvent(event, reason) for event in letter.batch.events()]
 
         def then() -> None:

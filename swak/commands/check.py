@@ -13,11 +13,15 @@ from swak.commands.given import load, recipe_arguments
 def check(path: str | None, text: str | None, timeout_s: float) -> None:
     """Check RECIPE without starting anything: no file, socket or state is touched.
 
-    Prints "Configuration OK", or every problem with file, line and how to mend it (exit code 78).
+    Prints "Configuration OK", and for each flow which output can hold up which, and what comes twice or is lost when
+    swak is killed; or else every problem with file, line and how to mend it (exit code 78).
     """
-    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - `--help` needs none of it
+    from swak.outlook import outlook  # noqa: PLC0415 - `--help` needs none of it
+    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - as above
 
     topology = compile_recipe(load(path, text, timeout_s))
     for warning in topology.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo("Configuration OK")
+    for flow in topology.flows:
+        click.echo("\n".join(["", f"{flow.name}:", *(f"  - {line}" for line in outlook(flow))]))

@@ -32,6 +32,8 @@ class Stage:
     """Of a `failover` stage: which child is preferred."""
     router: str | None = None
     """Of an output under a `failover`: that stage's name."""
+    spool: Plugin | None = None
+    """Of the two ends of a buffer on disk: that buffer, as the recipe has it."""
 
     def downstream(self) -> tuple[str, ...]:
         """Return every stage that this one hands batches to."""

@@ -24,9 +24,9 @@ def split(flow: FlowGraph, report: Report) -> list[FlowGraph]:
             behind[name].append(stage)
         else:
             writer, reader = halves
-            behind[name].append(Stage(stage.name, "output", stage.place, writer))
+            behind[name].append(Stage(stage.name, "output", stage.place, writer, spool=plugin))
             name = f"{flow.name}.{stage.name}"
-            behind[name] = [Stage(f"{stage.name}.out", "input", stage.place, reader, stage.outlets)]
+            behind[name] = [Stage(f"{stage.name}.out", "input", stage.place, reader, stage.outlets, spool=plugin)]
         for outlet in stage.downstream():
             if owner.setdefault(outlet, name) != name:
                 what = f"{outlet}: one way to it leads through a buffer on disk, another one does not"

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class Stepping:
-    """A `main` flow without a supervisor and without threads. What seats tell the root is kept in `told`."""
+    """`main` flows without a supervisor and without threads. What seats tell the root is kept in `told`."""
 
-    def __init__(self, flow: Flow) -> None:
-        assert flow.kind == "main", "a task's seats have threads"
+    def __init__(self, *flows: Flow, memory_limit: int | None = None) -> None:
+        assert all(flow.kind == "main" for flow in flows), "a task's seats have threads"
         self.clock = FakeClock()
         self.told: list[Any] = []
         self._data_dir = DataDir.resolve(None, ephemeral=True)
-        settings = Settings(self._data_dir, clock=self.clock)
+        settings = Settings(self._data_dir, clock=self.clock, memory_limit=memory_limit)
         site = Site(self.clock, self._data_dir.dead_letters(), self.told.append, False)
-        self.crew = Crew(compile_recipe(as_recipe(flow)), settings, site)
+        self.crew = Crew(compile_recipe(as_recipe(flows)), settings, site)
 
     def __enter__(self) -> Self:
         self.crew.start()

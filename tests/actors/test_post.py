@@ -22,3 +22,31 @@ def test_the_last_error_is_kept_for_the_view() -> None:
         post = flow.post("Sink")
         post.note_error(ValueError("boom"))
         assert (post.errors, post.last_error) == (1, "ValueError: boom")
+
+
+def test_what_former_plugins_lost_is_told_with_what_this_one_lost() -> None:
+    class Losing(Numbers):
+        """Has lost three events as soon as it is open."""
+
+        def losses(self) -> dict[str, int]:
+            return {"by chance, events": 3, "never, bytes": 0}
+
+    with Stepping(main(Losing(5), Sink())) as flow:
+        post = flow.post("Losing")
+        assert post.losses() == {"by chance, events": 3}
+        flow.crew.revoke(post, post.lease)
+        flow.crew.seat(post, inherit_from=post.lease)
+        assert post.losses() == {"by chance, events": 6}
+        assert flow.crew.input_receipts()[0].losses == {"by chance, events": 6}
+
+
+def test_losses_that_cannot_be_told_are_an_error_of_the_stage_and_no_more() -> None:
+    class Broken(Numbers):
+        """Cannot count."""
+
+        def losses(self) -> dict[str, int]:
+            raise ValueError("boom")
+
+    with Stepping(main(Broken(5), Sink())) as flow:
+        post = flow.post("Broken")
+        assert (post.losses(), post.last_error) == ({}, "ValueError: boom")

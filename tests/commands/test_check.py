@@ -19,6 +19,12 @@ PLUGINS = "class Numbers(Input): ...\nclass Upper(Filter): ...\nclass Keep(Outpu
 
 OPEN = "Numbers: the flow ends in an input, its events go nowhere; end it with an output, e.g. out.Stdout()"
 
+EXPECTED = """\
+  - While Keep is down or slow, Numbers waits.
+  - Numbers cannot read again: what it has read and Keep has not delivered is lost when swak is killed; \
+out.DiskBuffer(...) right behind it leaves only what is not yet synced there.
+"""
+
 SEED = """\
 task(
     in.MySQLTailing("127.0.0.1", 'logdb'),
@@ -39,17 +45,25 @@ def test_a_right_recipe_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "web.py"
     file.write_text(PLUGINS + "task(in.Numbers(), out.Upper(), out.Keep())")
     result = run(str(file))
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "Configuration OK\n", "")
+    assert (result.exit_code, result.stdout.splitlines()[0], result.stderr) == (0, "Configuration OK", "")
+
+
+def test_what_to_expect_of_each_flow_is_told_below(tmp_path: Path) -> None:
+    file = tmp_path / "web.py"
+    file.write_text(PLUGINS + "task(in.Numbers(), out.Keep())\ntask(in.Numbers(), out.Keep(), name='other')")
+    assert run(str(file)).stdout == f"Configuration OK\n\nweb-1:\n{EXPECTED}\nother:\n{EXPECTED}"
 
 
 def test_a_text_and_standard_input_are_checked_like_a_file() -> None:
     text = PLUGINS + "in.Numbers() | out.Keep()"
-    assert [run("-e", text).stdout, run("-", stdin=text).stdout] == ["Configuration OK\n"] * 2
+    first, second = run("-e", text).stdout, run("-", stdin=text).stdout
+    assert first == second
+    assert first.startswith("Configuration OK\n\ntask-1:\n")
 
 
 def test_warnings_go_to_standard_error() -> None:
     result = run("-e", PLUGINS + "task(in.Numbers(), [out.Keep(), out.Keep()])")
-    assert (result.exit_code, result.stdout) == (0, "Configuration OK\n")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "Configuration OK")
     assert result.stderr.startswith("warning: <-e>:4  a full branch stops the others: Keep, Keep-2")
 
 

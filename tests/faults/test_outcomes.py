@@ -302,14 +302,62 @@ def test_a_hung_write_gets_a_successor_and_settles_nothing_when_it_is_released_l
     assert _view(run, "Hangs").restarts == 1
 
 
-def test_a_batch_that_hangs_three_seats_goes_to_the_dead_letters() -> None:
+def test_an_event_that_hangs_three_seats_goes_to_the_dead_letters_alone() -> None:
     sink = Hangs()
     sink.hangs_left[0] = 3
     with running(task(Numbers(20), sink), hang_after_s=0.1) as run:
         assert run.wait(20), run.snapshot()
         sink.release.set()
-    assert _view(run, "Hangs").tally.dead.total() == 5
-    judge([number for number in range(20) if number not in range(10, 15)], sink.arrived).assert_right()
+    assert _view(run, "Hangs").tally.dead == {"3 seats ended with this event in hand": 1}
+    assert _view(run, "Hangs").tally.unaccounted() == 0
+    left = [number for number in range(20) if number != BAD]
+    judge(left, sink.arrived).assert_right(duplicates_max=2 * 4)  # what stands before it, at two of the deaths
+
+
+class HangsInFilter(Filter):
+    """Hangs at one event."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.release = threading.Event()
+
+    def fresh(self) -> HangsInFilter:
+        made = super().fresh()
+        made.release = self.release
+        return made
+
+    def process(self, event: Event) -> Event:
+        if event.record["n"] == BAD:
+            self.release.wait(30)
+        return event
+
+
+def test_an_event_that_hangs_a_filter_three_times_goes_to_the_dead_letters_alone() -> None:
+    stuck, sink = HangsInFilter(), Sink()
+    with running(task(Numbers(200, size=100), stuck, sink), hang_after_s=0.1) as run:
+        assert run.wait(20), run.snapshot()
+        stuck.release.set()
+    view = _view(run, "HangsInFilter")
+    assert view.tally.dead == {"3 seats ended with this event in hand": 1}
+    assert (view.restarts, view.tally.unaccounted()) == (3, 0)
+    judge([number for number in range(200) if number != BAD], sink.arrived).assert_right()
+
+
+def test_a_batch_full_of_events_that_hang_is_given_up_whole_in_the_end() -> None:
+    class HangsOften(HangsInFilter):
+        """Hangs at many events."""
+
+        def process(self, event: Event) -> Event:
+            if event.record["n"] < 100 and event.record["n"] % 10 == 0:
+                self.release.wait(30)
+            return event
+
+    stuck, sink = HangsOften(), Sink()
+    with running(task(Numbers(200, size=100), stuck, sink), hang_after_s=0.1, deaths_max=20) as run:
+        assert run.wait(20), run.snapshot()
+        stuck.release.set()
+    assert _view(run, "HangsOften").tally.dead == {"6 seats ended with this batch in hand": 100}
+    assert sink.arrived == list(range(100, 200))
 
 
 def test_a_hung_failover_child_is_skipped_by_the_next_batch() -> None:

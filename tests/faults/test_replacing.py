@@ -190,7 +190,7 @@ def test_a_filter_that_hangs_twice_counts_two_seats() -> None:
 
         def process(self, event: Event) -> Event:
             flow.post("Hung").lease.revoked = True
-            flow.post("Hung").lease.in_hand.killers += 1  # type: ignore[union-attr]
+            flow.post("Hung").lease.in_hand.blame()  # type: ignore[union-attr]
             return event
 
     with Stepping(main(Numbers(1), Hung(), Sink())) as flow:
@@ -199,7 +199,7 @@ def test_a_filter_that_hangs_twice_counts_two_seats() -> None:
             flow.turn("Numbers")
         flow.turn("Hung")
         flow.turn("Hung")
-        assert letter.killers == 1
+        assert letter.suspects.deaths == 1
 
 
 def test_the_end_waits_for_a_seat_whose_starter_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from swak import Batch, Event, Filter, Refused, option
+from swak.event import Chunk, Dicts
 from swak.plugin import Pending
 from tests.faults.flow import Hold, LateSink, Numbers, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from swak.event import Chunk
 
 
 class Gated(Numbers):
@@ -29,6 +28,29 @@ class Gated(Numbers):
 
     def read(self) -> Chunk | None:
         return super().read() if self.go.is_set() else None
+
+
+class Bulky(Numbers):
+    """Emits numbered events in batches that claim to be large: `claims` bytes, and each a bit more than the last."""
+
+    claims: int = option("Bytes of a batch.", default=300 * 1024)
+    text: int = option("Bytes of text that each event really has.", default=0)
+
+    def read(self) -> Chunk | None:
+        chunk = super().read()
+        assert chunk is not None
+        assert isinstance(chunk.body, Dicts)
+        size_bytes = self.claims + 7_919 * (self._next % 13)
+        records = [record | {"text": "x" * self.text} for record in chunk.body.shared]
+        body = Dicts(records, chunk.body.times(), size_bytes)
+        return chunk._replace(body=body)
+
+
+class Endless(Bulky):
+    """Says, when all is read, that more may come."""
+
+    def read(self) -> Chunk | None:
+        return None if self._next >= self.count else super().read()
 
 
 class Valve(Sink):

@@ -437,6 +437,16 @@ def test_an_output_can_be_probed_before_it_is_opened(name: str, make: Callable[[
 
 
 @of("outputs")
+def test_an_output_can_be_told_by_name_how_long_to_try(name: str, tmp_path: Path) -> None:
+    option = FOUND[name].options["retry_for"]
+    assert (option.keyword, option.default) == (True, None)
+    assert list(FOUND[name].options)[-1] == "retry_for"
+    made = FOUND[name](**EXAMPLES[name](tmp_path), retry_for="5m")
+    assert made.fresh().options_given["retry_for"] == "5m"
+    assert made.check() == []
+
+
+@of("outputs")
 def test_an_output_that_has_formats_has_those_of_the_registry(name: str) -> None:
     option = FOUND[name].options.get("format")
     if option is not None:
