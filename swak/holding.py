@@ -44,9 +44,9 @@ class HoldingBuffer(Buffer):
     """Holds batches until the oldest is `hold_s` old, or `hold_count` events or `hold_bytes` are held.
 
     Whichever comes first releases. With a count, batches are cut and joined so that each group has exactly that many
-    events; only age, bytes and the end release a smaller one. A group leaves as one batch, or as several at once where
-    its events do not fit into one: more than EVENTS_MAX parsed events, more than BLOCK_BYTES of lines, or lines of
-    different tags.
+    events; only age, bytes, want of memory and the end release a smaller one. A group leaves as one batch, or as
+    several at once where its events do not fit into one: more than EVENTS_MAX parsed events, more than BLOCK_BYTES of
+    lines, or lines of different tags.
     """
 
     hold_s: float | None = None

@@ -126,6 +126,8 @@ def _name(row: _Row) -> Text:
 
 def _state(row: _Row, unicode: bool) -> Text:
     text = Text(row.view.state, style=COLOURS.get(row.view.state, ""))
+    if row.view.memory and row.view.state == "blocked":
+        text.append(" by memory limit")
     if row.cause:
         text.append(" ◀ bottleneck" if unicode else " < bottleneck", style="bold red")
     return text

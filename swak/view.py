@@ -188,6 +188,8 @@ def progress(frame: Frame) -> dict[str, object]:
         told |= {"cpu_percent": round(frame.process.cpu_percent), "rss_mib": round(frame.process.rss_bytes / 2**20)}
     if causes := bottlenecks(frame.views):
         told["bottleneck"] = ", ".join(f"{flow}/{stage}" for flow, stage in sorted(causes))
+    if memory := [f"{view.flow}/{view.stage} {view.memory}" for view in frame.views if view.memory]:
+        told["memory"] = ", ".join(memory)
     troubled = [f"{view.flow}/{view.stage} {view.state}" for view in frame.views if view.state in TROUBLED]
     if troubled:
         told["troubled"] = ", ".join(troubled)

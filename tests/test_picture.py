@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from swak.stats import StageView, Tally
 from swak.view import Frame, Process
 
 
-def stage(name: str, state: str = "running", *, flow: str = "web", fill: float = 0.0, **more: str) -> StageView:
+def stage(name: str, state: str = "running", *, flow: str = "web", fill: float = 0.0, **more: Any) -> StageView:
     tally = Tally()
     tally.into = tally.out = 1_234_567
     return StageView(flow, name, "output", state, tally, 3, 1_000, fill, 3.25, 4, 1, **more)
@@ -126,3 +127,8 @@ def test_figures_are_short(value: float, shown: str) -> None:
 )  # fmt: skip
 def test_lengths_of_time_are_short(seconds: float, shown: str) -> None:
     assert span(seconds) == shown
+
+
+def test_an_input_that_waits_for_memory_says_so() -> None:
+    waiting = stage("Counter", "blocked", memory="waits for room below the memory limit")
+    assert any("blocked by memory limit" in line for line in drawn(FRAME._replace(views=(waiting,)), 80))

@@ -143,3 +143,9 @@ def test_a_view_stops_at_once(console: Console | None) -> None:
     view.start()
     view.stop()
     assert not view._thread.is_alive()
+
+
+def test_a_progress_line_tells_what_the_memory_limit_does() -> None:
+    views = (stage("Tail", "input", "blocked", memory="waits"), stage("Hold", "buffer", memory="released 3 early"))
+    assert progress(Frame("web.py", views, {}))["memory"] == "web/Tail waits, web/Hold released 3 early"
+    assert "memory" not in progress(Frame("web.py", (stage("Tail", "input"),), {}))

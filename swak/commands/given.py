@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swak.errors import Problem
-from swak.options import Duration
+from swak.options import Duration, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +36,14 @@ def duration(_ctx: click.Context, _option: click.Parameter, value: str) -> Durat
     """Read a duration as recipes write it: "30s", "5M", "1.5"."""
     try:
         return Duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def size(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Size | None:
+    """Read a size as recipes write it: "64MiB", "4m", "65536"."""
+    try:
+        return None if value is None else Size(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

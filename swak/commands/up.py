@@ -12,7 +12,7 @@ import click
 
 from swak import log
 from swak.cli import HELP_NAMES
-from swak.commands.given import EXIT_STATE, TEXT, duration, load, recipe_arguments
+from swak.commands.given import EXIT_STATE, TEXT, duration, load, recipe_arguments, size
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from swak.actors.running import Settings
-    from swak.options import Duration
+    from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
     from swak.view import View
@@ -82,6 +82,30 @@ class Telling(NamedTuple):
 @click.option("--ephemeral", is_flag=True, help="Keep no checkpoints: start anew each time.")
 @click.option("--grace", callback=duration, default="10s", show_default=True, help="How long draining may take.")
 @click.option("--fail-fast", is_flag=True, help="End the process when a task fails, instead of trying it again.")
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    callback=size,
+    envvar="SWAK_MEMORY_LIMIT",
+    help="Memory for events, e.g. 64MiB: when it is in use, inputs wait. No limit without it.",
+)
+@click.option(
+    "--dead-letters-max",
+    metavar="SIZE",
+    callback=size,
+    default="1GiB",
+    show_default=True,
+    envvar="SWAK_DEAD_LETTERS_MAX",
+    help="How much room the dead letters may take on disk.",
+)
+@click.option(
+    "--dead-letters-full",
+    type=click.Choice(["block", "drop_oldest"]),
+    default="block",
+    show_default=True,
+    envvar="SWAK_DEAD_LETTERS_FULL",
+    help="At that limit: the stage waits, or the oldest dead letters are lost.",
+)
 @click.option("--log-level", type=click.Choice(log.LEVELS), envvar="SWAK_LOG", help="What the log tells.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", envvar="SWAK_LOG_FORMAT")
 @click.option("-v", "--verbose", count=True, help="Tell more.")
@@ -96,6 +120,9 @@ def up(  # noqa: PLR0917 - click calls it by name
     ephemeral: bool,
     grace: Duration,
     fail_fast: bool,
+    memory_limit: Size | None,
+    dead_letters_max: Size,
+    dead_letters_full: Literal["block", "drop_oldest"],
     log_level: log.Level | None,
     log_format: Literal["text", "json"],
     verbose: int,
@@ -114,6 +141,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.datadir import DataDir  # noqa: PLC0415 - see above
+    from swak.deadletters import Limit  # noqa: PLC0415 - see above
     from swak.memory import tune  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
@@ -124,9 +152,11 @@ def up(  # noqa: PLR0917 - click calls it by name
         topology = compile_recipe(load(path, text, timeout_s))
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME")
         from_text = path is None or path == "-"
-        where = DataDir.resolve(data_dir, ephemeral or (from_text and not named))
+        limit = Limit(dead_letters_max, dead_letters_full)
+        where = DataDir.resolve(data_dir, ephemeral or (from_text and not named), limit)
         tune()
-        run = _made(topology, Settings(where, once, float(grace), fail_fast, watchdog=True))
+        settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
+        run = _made(topology, settings)
         code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
     except StateError as error:
         click.echo(f"Error: {error}", err=True)

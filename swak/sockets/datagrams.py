@@ -20,7 +20,8 @@ LOG = log.get("sockets")
 DATAGRAM_BYTES = 65_535
 """The longest there is."""
 COUNT_MAX = 1_000
-"""Datagrams that are read at a time."""
+READ_BYTES = 1024 * 1024
+"""Datagrams, and about how many bytes of them, that are read at a time."""
 _RCVBUFFORCE = 33
 _RXQ_OVFL = 40
 """Linux's numbers (asm-generic/socket.h); Python does not name them."""
@@ -105,10 +106,13 @@ class Datagrams:
                     if level == socket.SOL_SOCKET and kind == _RXQ_OVFL:
                         self._note(_COUNTER.unpack(value[: _COUNTER.size])[0])
                 came.append((data, plain_host(address[0])))
-            receive = self._sock.recvfrom
+            receive, left_bytes = self._sock.recvfrom, READ_BYTES
             for _ in range(COUNT_MAX):
                 data, address = receive(DATAGRAM_BYTES)
                 came.append((data, plain_host(address[0])))
+                left_bytes -= len(data)
+                if left_bytes <= 0:
+                    break
         return came
 
     def _note(self, counter: int) -> None:

@@ -178,8 +178,7 @@ class Spool:
 
     def keep_recent(self, bound_bytes: int) -> None:
         """Keep no more than that of what was appended in memory, for whoever takes soon."""
-        with self._lock:
-            self._recents.bound_bytes = bound_bytes
+        self._recents.bound_bytes = bound_bytes
 
     def _tail(self, size_bytes: int) -> Segment:
         """Return the segment to append to. A new one's name is on disk before anything in it is called safe."""

@@ -54,7 +54,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminal
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory to work in, without variables that name another one."""
-    for name in ("SWAK_DATA_DIR", "SWAK_LOG", "SWAK_LOG_FORMAT"):
+    for name in ("SWAK_DATA_DIR", "SWAK_LOG", "SWAK_LOG_FORMAT", "SWAK_MEMORY_LIMIT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SWAK_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -342,3 +342,15 @@ def test_a_terminal_that_goes_away_takes_nothing_with_it(agents: list[Agent], mo
         agents[0].process.wait(1)
     agents[0].process.send_signal(signal.SIGTERM)
     assert agents[0].process.wait(20) == 0
+
+
+@pytest.mark.usefixtures("place")
+def test_a_memory_limit_is_taken_from_option_or_environment_and_refused_when_it_is_too_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert up("--memory-limit", "1MiB", "five.py").returncode == 0
+    for given, code, what in (("64 apples", 2, "wants a size"), ("100k", 78, "give at least 1MiB, or no limit")):
+        done = up("--memory-limit", given, "five.py")
+        assert (done.returncode, what in done.stderr) == (code, True), done.stderr
+    monkeypatch.setenv("SWAK_MEMORY_LIMIT", "100k")
+    assert up("five.py").returncode == 78

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.sockets.datagrams import COUNT_MAX, Datagrams
+from swak.sockets.datagrams import COUNT_MAX, READ_BYTES, Datagrams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,15 @@ def test_a_read_is_bounded(datagrams: Datagrams, sender: socket.socket) -> None:
     for _ in range(COUNT_MAX + 10):
         sender.sendto(b"x", datagrams.address)
     assert len(datagrams.read(5)) <= COUNT_MAX + 1
+
+
+def test_a_read_of_large_datagrams_is_bounded_too(sender: socket.socket) -> None:
+    datagrams = Datagrams("127.0.0.1", 0, 32 << 20)
+    size = 60_000
+    for _ in range(2 * READ_BYTES // size):
+        sender.sendto(b"x" * size, datagrams.address)
+    assert sum(len(data) for data, _ in datagrams.read(5)) < READ_BYTES + 2 * size
+    datagrams.close()
 
 
 def test_nothing_comes_within_the_wait(datagrams: Datagrams) -> None:

@@ -47,3 +47,14 @@ def test_all_can_be_forgotten() -> None:
     recents.forget()
     assert recents.take(1) is None
     assert recents.has_room(RECENT_BYTES)
+
+
+def test_a_lower_bound_keeps_less_and_nobody_waits_for_what_never_fits() -> None:
+    recents = Recents()
+    recents.bound_bytes = 10
+    recents.add(recent(1, 6))
+    assert not recents.has_room(6)
+    assert recents.has_room(11)
+    recents.add(recent(2, 6))
+    assert recents.take(1) is None
+    assert recents.take(2) == recent(2, 6)

@@ -10,8 +10,9 @@ class TimedBuffer(HoldingBuffer):
     """Hold events in memory and release all of them when the oldest is `age` old.
 
     Age counts from the arrival in the buffer. More than 8 MiB are never held: what is there is then released at once,
-    and at the end of the run, too. Order stays. Nothing that is held counts as delivered: after a crash of the process
-    an input that can replay reads it again. For ages of minutes and more, mind that a restart repeats that much.
+    and so it is at the end of the run, and while its input waits at `--memory-limit`. Order stays. Nothing that is held
+    counts as delivered: after a crash of the process an input that can replay reads it again. For ages of minutes and
+    more, mind that a restart repeats that much.
 
     Example:
         `task(in_.FileTailing("/var/log/app.log"), out.TimedBuffer("5M"), out.Fluentd("192.168.0.1"))`

@@ -62,6 +62,7 @@ class Tcp(Input):
 
     _server: Server | None = None
     _interrupted = False
+    _cut_lines = _unread_bytes = 0
 
     def check(self) -> list[tuple[str, str]]:
         try:
@@ -76,7 +77,7 @@ class Tcp(Input):
 
     def open(self) -> None:
         self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
-        self._held_bytes = self._cut_lines = self._unread_bytes = 0
+        self._held_bytes = 0
         self._rest: list[Chunk] = []
         self._rests = RESTS
         self._server = Server(
@@ -128,6 +129,9 @@ class Tcp(Input):
             "connections turned away": self._server.turned_away,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+    def losses(self) -> dict[str, int]:
+        return {"left unread, bytes": self._unread_bytes, "cut by max_line or memory, lines": self._cut_lines}
 
     def interrupt(self) -> None:
         self._interrupted = True

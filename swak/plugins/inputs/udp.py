@@ -51,7 +51,7 @@ class Udp(Input):
     time_field: str | None = option("Field of JSON that holds the event's time.", default="@timestamp")
 
     _datagrams: Datagrams | None = None
-    _cut = 0
+    _cut = _dropped = _unread = 0
 
     def check(self) -> list[tuple[str, str]]:
         problems = port_problems(self.port, "5959")
@@ -69,6 +69,7 @@ class Udp(Input):
         self._look_at = 0.0
         self._rest: list[Chunk] = []
         self._rests = RESTS
+        self._dropped, self._unread = self._lost()  # by the socket before, where it was opened anew
         self._datagrams = Datagrams(self.host, self.port, self.receive_buffer)
 
     @property
@@ -102,14 +103,27 @@ class Udp(Input):
     def notes(self) -> str:
         if self._datagrams is None:
             return ""
-        dropped = self._datagrams.look()
+        self._datagrams.look()
+        dropped, unread = self._lost()
         counts = {
             "datagrams dropped by the kernel": dropped,
-            "datagrams left unread": self._datagrams.unread,
+            "datagrams left unread": unread,
             "datagrams cut": self._cut,
             "that are no JSON": self._codec.failures,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+    def losses(self) -> dict[str, int]:
+        """As far as the kernel has told by now: it is asked at every read, and at the end."""
+        dropped, unread = self._lost()
+        counts = {"dropped by the kernel": dropped, "left unread": unread, "cut by max_size": self._cut}
+        return {f"{what}, datagrams": count for what, count in counts.items()}
+
+    def _lost(self) -> tuple[int, int]:
+        datagrams = self._datagrams
+        if datagrams is None:
+            return self._dropped, self._unread
+        return self._dropped + datagrams.dropped, self._unread + datagrams.unread
 
     def interrupt(self) -> None:
         if self._datagrams is not None:

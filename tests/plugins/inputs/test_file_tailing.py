@@ -278,3 +278,12 @@ def test_a_check_takes_an_event_of_several_lines_in_either_spelling() -> None:
         recipe = f'in.FileTailing("a.log", multiline={rule}) | out.Stdout()'
         result = CliRunner().invoke(swak, ["check", "-e", recipe])
         assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_what_is_gone_unread_is_told_by_number_also_after_it_was_opened_anew(tmp_path: Path) -> None:
+    plugin = FileTailing(str(tmp_path / "a.log"))
+    for times in (1, 2):
+        plugin.open()
+        plugin.shortfalls.note_dropped(7, "a.log", "truncated")
+        plugin.close()
+        assert plugin.losses() == {"truncated or deleted unread, bytes": 7 * times, "cut by max_line, bytes": 0}

@@ -9,8 +9,9 @@ import pytest
 
 from swak.event import Block
 from swak.plugins.inputs.tcp import Tcp
+from swak.sockets.unread import unread_bytes
 from swak.testing import FakeClock
-from tests.flows.waiting import WAIT_S
+from tests.flows.waiting import WAIT_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,3 +135,19 @@ def test_at_the_end_what_has_come_is_taken_and_unfinished_lines_too() -> None:
 def test_options_that_cannot_be_are_named(options: dict[str, Any], what: str) -> None:
     problems = Tcp(**({"port": 1} | options)).check()
     assert any(what in text for text, _ in problems)
+
+
+def test_what_was_lost_is_told_by_number() -> None:
+    plugin = Tcp(0, max_line=5)
+    assert set(plugin.losses().values()) == {0}
+    plugin.wait_s = 0.05
+    plugin.open()
+    with dial(plugin) as sock:
+        sock.sendall(b"much too long\n")
+        assert sum(chunk.body.count for chunk in chunks(plugin, 1)) >= 1
+        sock.sendall(b"nobody reads it\n")
+        assert plugin._server is not None
+        (connection,) = plugin._server.connections
+        until(lambda: unread_bytes(connection.sock) == 16, "it has come")
+        plugin.close()
+    assert plugin.losses() == {"left unread, bytes": 16, "cut by max_line or memory, lines": 1}

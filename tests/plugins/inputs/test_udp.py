@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -93,3 +94,36 @@ def test_before_it_is_open_there_is_nothing_to_tell() -> None:
 def test_options_that_cannot_be_are_named(options: dict[str, Any], what: str) -> None:
     problems = Udp(**({"port": 1} | options)).check()
     assert any(what in text for text, _ in problems)
+
+
+def test_what_was_lost_is_told_by_number_also_of_a_socket_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = Udp(0, max_size=5)
+    lost = ["dropped by the kernel, datagrams", "left unread, datagrams", "cut by max_size, datagrams"]
+    assert plugin.losses() == dict.fromkeys(lost, 0)
+    for times in (1, 2):
+        plugin.open()
+        assert plugin.address is not None
+        assert plugin._datagrams is not None
+        plugin._datagrams.dropped += 3
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for text in (b"x" * 100, b"y"):
+                sock.sendto(text, plugin.address)
+                if text != b"y":
+                    assert len(records(plugin, 1)) == 1
+        monkeypatch.setattr(plugin._datagrams, "look", lambda: 0)
+        plugin.close()
+        assert list(plugin.losses().values()) == [3 * times, times, times]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_every_datagram_is_read_or_counted_as_lost() -> None:
+    plugin = Udp(0, receive_buffer=4096)
+    plugin.open()
+    assert plugin.address is not None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(500):
+            sock.sendto(b"x" * 1000, plugin.address)
+    plugin.wait_s = 0
+    read = len(records(plugin, 1))
+    plugin.close()
+    assert read + sum(plugin.losses().values()) == 500
