@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swak.holding import HoldingBuffer
 from swak.plugin import Buffer, Input, Output
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from swak.topology.graph import FlowGraph
 
 
+INF = float("inf")
+
+
 def find_conflicts(recipe: Recipe, flows: Iterable[FlowGraph], report: Report) -> None:
     """Look at all plugins that the report has met, and at each flow, and report what does not go together."""
     _check_terminal(recipe, report)
@@ -28,6 +32,7 @@ def find_conflicts(recipe: Recipe, flows: Iterable[FlowGraph], report: Report) -
     _check_files(report)
     for flow in flows:
         _check_patience(flow, report)
+        _check_waiting(flow, report)
         _check_header(flow, report)
 
 
@@ -109,6 +114,19 @@ def _check_header(flow: FlowGraph, report: Report) -> None:
         if isinstance(known, list) and not known and needed:
             what = f"{stage.name}: after a restart in the middle of a file it does not know the file's header"
             report.warn(what, f"add header={list(needed)!r} to {flow.stages[0].name}", stage.place)
+
+
+def _check_waiting(flow: FlowGraph, report: Report) -> None:
+    """Refuse buffers in memory that may wait for more events than the full spool in front of them can hold."""
+    spool = flow.stages[0].spool if flow.stages else None
+    if spool is None or not spool.valid or getattr(spool, "when_full", "") != "block":
+        return
+    endless = [one for one in flow.stages if isinstance(one.plugin, HoldingBuffer) and one.plugin.longest_s() == INF]
+    needed_bytes = sum(one.plugin.hold_bytes for one in endless if isinstance(one.plugin, HoldingBuffer)) * 2
+    if endless and getattr(spool, "max_size", needed_bytes) < needed_bytes:
+        names = ", ".join(one.name for one in endless)
+        what = f"{spool.name}: when it is full, {names} behind it may wait for more events for ever"
+        report.problem(what, f"give it max_size={needed_bytes >> 20}MiB or more", spool.place)
 
 
 def _check_patience(flow: FlowGraph, report: Report) -> None:

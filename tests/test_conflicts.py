@@ -117,3 +117,18 @@ def test_a_path_that_cannot_be_read_is_told_once() -> None:
 def test_outputs_of_one_file_may_try_for_different_times(tmp_path: Path) -> None:
     path = str(tmp_path / "both.out")
     assert problems(in_.Counter(1), [out.File(path), out.File(path, retry_for="5m")]) == []
+
+
+def test_a_buffer_that_waits_for_events_needs_a_spool_that_holds_them() -> None:
+    (told,) = problems(in_.Counter(), out.DiskBuffer("a", max_size="4MiB"), out.SizedBuffer(100_000), out.Null())
+    assert "when it is full, SizedBuffer behind it may wait for more events for ever" in told
+    assert "max_size=16MiB or more" in told
+
+
+def test_a_buffer_with_a_limit_of_time_waits_for_no_spool() -> None:
+    spool = out.DiskBuffer("a", max_size="4MiB")
+    assert problems(in_.Counter(), spool, out.TimedBuffer("5M"), out.Null()) == []
+
+
+def test_a_large_spool_goes_with_any_buffer() -> None:
+    assert problems(in_.Counter(), out.DiskBuffer("a", max_size="16MiB"), out.SizedBuffer(100_000), out.Null()) == []
