@@ -60,7 +60,7 @@ class Audit:
                 reason, _, unit = what.rpartition(", ")
                 yield f"{count} {unit} of {where}: {reason or 'not kept'}"
         if dropped := self.held["dead_letters"].get("dropped"):
-            yield f"{dropped} dead letters were dropped, as their store was full"
+            yield f"{dropped} events of the dead letters, as their store was full"
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it for machines."""

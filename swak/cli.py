@@ -19,6 +19,7 @@ COMMANDS = {
     "list": ("swak.commands.list_:list_", "List the plugins that recipes can use."),
     "desc": ("swak.commands.desc:desc", "Describe a plugin and its options."),
     "audit": ("swak.commands.audit:audit", "Account for every event and byte of the last run."),
+    "dlq": ("swak.commands.dlq:dlq", "Look at dead letters, replay, export or drop them."),
     "spool": ("swak.commands.spool:spool", "Look into the spool of an out.DiskBuffer."),
 }
 """Command, where it lives, and its line in `swak --help`, which imports none of them."""

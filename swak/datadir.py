@@ -42,9 +42,7 @@ class DataDir:
         self._dead_letters = DeadLetters(lambda: self.dead_letters_path, limit=limit)
 
     @classmethod
-    def resolve(
-        cls, option: str | None = None, ephemeral: bool = False, dead_letters: Limit | None = None
-    ) -> DataDir:
+    def resolve(cls, option: str | None = None, ephemeral: bool = False, dead_letters: Limit | None = None) -> DataDir:
         """Return the directory that option, environment or platform name. Touches nothing.
 
         `dead_letters`: how much room they may take; None: 1 GiB, and then the stage waits.

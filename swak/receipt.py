@@ -45,6 +45,8 @@ def fields(receipt: Receipt) -> dict[str, Any]:
 def troubles(receipt: Receipt) -> list[str]:
     """Name what was lost, which task failed and which stage's figures do not balance; empty when all is well."""
     found = [f"lost: {_events(one.lost)} of {_stage(one)}" for one in receipt.inputs if one.lost]
+    if receipt.dead_dropped:
+        found.append(f"lost: {_events(receipt.dead_dropped)} of the dead letters, as their store was full")
     for flow in receipt.failed:
         errors = [view for view in receipt.stages if view.flow == flow and view.last_error]
         cause = "; ".join(f"{plain(view.stage)}: {_cut(view.last_error)}" for view in errors)

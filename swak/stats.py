@@ -115,8 +115,10 @@ class Receipt(NamedTuple):
     """Tasks that were in state failed at the end."""
     dead_letters: str = ""
     """Path of the dead-letter file, when there is one."""
+    dead_dropped: int = 0
+    """Dead letters that were dropped in this run because their store was full."""
 
     @property
     def clean(self) -> bool:
         """Whether nothing was lost and no task failed."""
-        return not self.failed and not any(one.lost for one in self.inputs)
+        return not self.failed and not self.dead_dropped and not any(one.lost for one in self.inputs)

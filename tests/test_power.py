@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import hypothesis.strategies as st
 from hypothesis import settings
@@ -13,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from swak.ack import Origin
 from swak.checkpoint import Checkpoint
-from swak.deadletters import DeadLetter, DeadLetters
+from swak.deadletters import DeadLetter, DeadLetters, Limit, Shelf
 from swak.ledger import Ledger, Reading
 from swak.plugin import Extent
 from swak.testing import event
@@ -121,23 +120,34 @@ class Accounting(Power):
             self.restart()
 
 
+DEAD = Path("/state/dead-letters.jsonl")
+DEAD_BYTES = 2_500
+"""The limit in these tests: some ten letters."""
+
+
 class Burying(Power):
-    """Every letter that was called safe is there, whole and once."""
+    """Every letter that was called safe is there, whole and once, unless it was taken off, or dropped and counted."""
+
+    when_full: Literal["block", "drop_oldest"] = "block"
 
     def __init__(self) -> None:
         self.safe: list[int] = []
+        self.taken: set[int] = set()
         super().__init__()
 
     def restart(self) -> None:
-        self.letters = DeadLetters(Path("/state/dead-letters.jsonl"), self.files)
-        assert [one for one in self.found() if one in self.safe] == self.safe
+        self.letters = DeadLetters(DEAD, self.files, Limit(DEAD_BYTES, self.when_full))
+        self.look()
 
-    def found(self) -> list[int]:
-        try:
-            lines = self.files.read_all(Path("/state/dead-letters.jsonl")).split(b"\n")
-        except FileNotFoundError:
-            return []
-        return [json.loads(line)["record"]["n"] for line in lines if line.endswith(b"}") and line.startswith(b"{")]
+    def look(self) -> None:
+        shelf = Shelf(DEAD, self.files)
+        found = [kept.letter.event.record["n"] for kept in shelf.letters()]
+        assert not self.taken & set(found)
+        there = [one for one in found if one in self.safe]
+        wanted = [one for one in self.safe if one not in self.taken]
+        missing = len(wanted) - len(there)
+        assert missing <= shelf.taken.dropped
+        assert there == wanted[missing:]  # only the oldest are dropped
 
     @rule(count=st.integers(1, 3))
     def bury(self, count: int) -> None:
@@ -149,12 +159,45 @@ class Burying(Power):
         except OSError:
             return
         self.safe += numbers
-        assert [one for one in self.found() if one in self.safe] == self.safe
+        self.look()
+
+    @rule(data=st.data())
+    def take(self, data: Any) -> None:
+        shelf = Shelf(DEAD, self.files)
+        kept = [one for one in shelf.letters() if data.draw(st.booleans())]
+        numbers = {one.letter.event.record["n"] for one in kept}
+        try:
+            shelf.take((one.number, one.number) for one in kept)
+        except OSError:
+            return
+        self.taken |= numbers
+        self.look()
+
+    @rule(whole=st.booleans())
+    def clear(self, *, whole: bool) -> None:
+        try:
+            self.letters.reclaim() if whole else Shelf(DEAD, self.files).clear()
+        except OSError:
+            assert self.files.full or self.files.sync_fails
+        self.look()
+
+    @rule()
+    def begin_another_process(self) -> None:
+        self.letters.close()
+        self.restart()
+
+
+class Dropping(Burying):
+    """The same where the oldest are dropped for room."""
+
+    when_full = "drop_oldest"
 
 
 TestCheckpointing = Checkpointing.TestCase
 TestCheckpointing.settings = STEPS
 TestBurying = Burying.TestCase
 TestBurying.settings = STEPS
+TestDropping = Dropping.TestCase
+TestDropping.settings = STEPS
 TestAccounting = Accounting.TestCase
 TestAccounting.settings = STEPS

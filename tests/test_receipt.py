@@ -60,7 +60,14 @@ def test_a_task_that_failed_is_named_with_its_error() -> None:
 
 def test_figures_that_do_not_balance_are_told() -> None:
     receipt = Receipt((stage("Regex", into=5, out=3),), ())
-    assert troubles(receipt) == ["not accounted for: 2 events of web/Regex: came in and went nowhere (a bug in swak, please report it)"]
+    bug = "(a bug in swak, please report it)"
+    assert troubles(receipt) == [f"not accounted for: 2 events of web/Regex: came in and went nowhere {bug}"]
+
+
+def test_dead_letters_that_were_dropped_are_told() -> None:
+    receipt = Receipt((), (), dead_dropped=3)
+    assert troubles(receipt) == ["lost: 3 events of the dead letters, as their store was full"]
+    assert not receipt.clean
 
 
 def test_the_most_frequent_reasons_are_shown() -> None:

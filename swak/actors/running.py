@@ -139,7 +139,8 @@ class Run:
     def receipt(self) -> Receipt:
         """Return the figures; final once `wait` has returned True."""
         failed = tuple(flow.name for flow in self.crew.flows if flow.failed)
-        return Receipt(tuple(self.snapshot()), tuple(self.crew.input_receipts()), failed, self._dead_letters.path)
+        dead = self._dead_letters
+        return Receipt(tuple(self.snapshot()), tuple(self.crew.input_receipts()), failed, dead.path, dead.dropped)
 
     def close(self) -> None:
         """Stop at once if still running, and free threads, mailboxes and the data directory."""

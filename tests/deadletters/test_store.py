@@ -6,15 +6,17 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swak.ack import Origin
-from swak.deadletters import DeadLetter, DeadLetters
+from swak.deadletters import DeadLetter, DeadLetters, FullError, Limit, Shelf
 from swak.event import Event
+from swak.testing import FakeClock
+from tests.forgetful import ForgetfulFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,9 +42,13 @@ def written(path: Path, record: Any) -> Any:
 
 
 def test_a_letter_says_what_why_and_where_from(path: Path) -> None:
-    DeadLetters(path).append([letter()])
-    assert lines(path) == [
+    DeadLetters(path, clock=FakeClock(1_700_000_001)).append([letter()])
+    (line,) = lines(path)
+    assert line.pop("crc")
+    assert [line] == [
         {
+            "id": 1,
+            "died_at": "2023-11-14T22:13:21.000000000Z",
             "time": "2023-11-14T22:13:20.123456789Z",
             "time_ns": 1_700_000_000_123_456_789,
             "tag": "web.access",
@@ -171,6 +177,162 @@ def test_a_time_beyond_all_calendars_is_written_as_it_is(path: Path, time_ns: An
     assert (lines(path)[0]["time"], lines(path)[0]["time_ns"]) == (None, time_ns)
 
 
+# The limit
+
+
+SMALL = 8_000
+
+
+def filled(path: Path, when_full: Literal["block", "drop_oldest"] = "block") -> DeadLetters:
+    """Append letters, each with its number as the reason, until one more would be too much, or one was dropped."""
+    letters = DeadLetters(path, limit=Limit(SMALL, when_full))
+    try:
+        while not letters.dropped:
+            letters.append([letter(reason=str(count_of(path)))])
+    except FullError:
+        assert when_full == "block"
+    return letters
+
+
+def count_of(path: Path) -> int:
+    return len(list(Shelf(path).letters()))
+
+
+def reasons(path: Path) -> list[str]:
+    return [kept.letter.reason for kept in Shelf(path).letters()]
+
+
+def size_of(path: Path) -> int:
+    return sum(one.stat().st_size for one in path.parent.glob("*.jsonl"))
+
+
+def test_at_the_limit_nothing_more_is_taken_and_the_error_says_what_to_do(path: Path) -> None:
+    letters = filled(path)
+    before = path.read_bytes()
+    with pytest.raises(FullError, match=r"limit of 8,000 bytes: .*swak dlq ls.*export.*drop.*--dead-letters-max"):
+        letters.append([letter()])
+    assert (path.read_bytes(), letters.dropped) == (before, 0)
+    assert SMALL * 0.8 < size_of(path) <= SMALL
+
+
+def test_the_limit_counts_what_earlier_runs_have_left(path: Path) -> None:
+    filled(path).close()
+    with pytest.raises(FullError):
+        DeadLetters(path, limit=Limit(SMALL)).append([letter()])
+
+
+@pytest.mark.parametrize("taken", ["all", "one in each file"])
+def test_taking_letters_off_ends_the_block(path: Path, taken: str) -> None:
+    letters = filled(path)
+    numbers = [kept.number for kept in Shelf(path).letters()]
+    Shelf(path).take((n, n) for n in numbers[:: 1 if taken == "all" else 2])
+    left = count_of(path)
+    letters.append([letter(reason="new")])
+    assert (count_of(path), reasons(path)[-1]) == (left + 1, "new")
+    assert size_of(path) < SMALL * 0.8
+
+
+def test_a_larger_limit_ends_the_block(path: Path) -> None:
+    filled(path).close()
+    DeadLetters(path, limit=Limit(2 * SMALL)).append([letter(reason="new")])
+    assert reasons(path)[-1] == "new"
+
+
+def test_files_that_are_moved_away_end_the_block(path: Path) -> None:
+    letters = filled(path)
+    for segment in path.parent.glob("*.0*.jsonl"):
+        segment.rename(segment.with_suffix(".kept"))
+    letters.append([letter()])
+
+
+def test_a_block_costs_no_second_look_at_the_files(path: Path) -> None:
+    files = ForgetfulFiles()
+    letters = DeadLetters(path, files, Limit(SMALL))
+    letters.append([letter()] * 40)
+    with pytest.raises(FullError):
+        letters.append([letter()])
+    read = 0
+
+    def count(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal read
+        read += 1
+        return files.opened[descriptor].data[offset : offset + size]
+
+    files.read = count  # type: ignore[method-assign]  # to see whether it is called
+    with pytest.raises(FullError):
+        letters.append([letter()])
+    assert read == 0
+
+
+def test_letters_larger_than_the_limit_go_into_an_empty_store(path: Path) -> None:
+    letters = DeadLetters(path, limit=Limit(100))
+    letters.append([letter(), letter()])
+    with pytest.raises(FullError):
+        letters.append([letter()])
+    assert count_of(path) == 2
+
+
+def test_the_oldest_segment_is_dropped_for_room_and_counted(path: Path) -> None:
+    letters = filled(path, "drop_oldest")
+    found = [int(one) for one in reasons(path)]
+    assert found[0] == letters.dropped == letters.figures()["dropped"] > 0
+    assert size_of(path) <= SMALL
+
+
+def test_what_was_dropped_is_known_to_later_runs(path: Path) -> None:
+    letters = filled(path, "drop_oldest")
+    later = DeadLetters(path, limit=Limit(SMALL, "drop_oldest"))
+    later.append([letter()])
+    assert later.dropped_ever == letters.dropped + later.dropped == Shelf(path).taken.dropped
+    assert later.dropped < letters.dropped_ever
+
+
+def test_what_was_taken_off_does_not_count_as_dropped(path: Path) -> None:
+    filled(path).close()
+    Shelf(path).take([(1, 5)])
+    letters = DeadLetters(path, limit=Limit(SMALL, "drop_oldest"))
+    letters.append([letter()])
+    assert letters.dropped == 0
+
+
+def test_a_number_never_comes_again_when_all_letters_were_taken_off(path: Path) -> None:
+    for number in (1, 2, 3):
+        letters = DeadLetters(path)
+        letters.append([letter()])
+        letters.close()
+        assert [kept.number for kept in Shelf(path).letters()] == [number]
+        Shelf(path).take([(number, number)])
+        DeadLetters(path).reclaim()
+    assert size_of(path) == 0
+
+
+def test_notes_begin_anew_when_nothing_is_left_of_their_letters(path: Path) -> None:
+    letters = DeadLetters(path)
+    letters.append([letter()] * 3)
+    for _ in range(200):
+        Shelf(path).take([(1, 3)])
+    letters.reclaim()
+    assert path.with_name("dead-letters.taken").stat().st_size < 100
+    letters.append([letter()])
+    assert [kept.number for kept in Shelf(path).letters()] == [4]
+
+
+def test_what_a_killed_process_was_rewriting_is_removed(path: Path) -> None:
+    path.with_name("dead-letters.0001.jsonl.tmp").write_bytes(b"half")
+    DeadLetters(path).append([letter()])
+    assert not list(path.parent.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("content", [b"\0" * 500, b"\n" * 50, b'{"id": 7, "crc": "00000000"}\n', b"\xff" * 99, b"{"])
+@pytest.mark.parametrize("name", ["dead-letters.jsonl", "dead-letters.0001.jsonl", "dead-letters.taken"])
+def test_whatever_is_in_the_files_letters_are_appended(path: Path, name: str, content: bytes) -> None:
+    path.with_name(name).write_bytes(content)
+    letters = DeadLetters(path, limit=Limit(SMALL))
+    letters.append([letter(reason="new")])
+    letters.reclaim()
+    assert reasons(path) == ["new"]
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.binary() | st.complex_numbers(),
     lambda inner: (
@@ -180,6 +342,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(record=st.dictionaries(st.text(st.characters()), anything, max_size=4))
 def test_any_record_is_one_line(tmp_path_factory: pytest.TempPathFactory, record: dict[str, Any]) -> None:
     path = tmp_path_factory.mktemp("any") / "dead"
