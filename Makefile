@@ -2,9 +2,10 @@
 
 PYTHON ?= python
 BENCH ?= --lines 1000000
+SOAK ?= --seconds 1800
 
 .DEFAULT_GOAL := all
-.PHONY: all install check format test reference bench clean
+.PHONY: all install check format test reference bench soak clean
 
 all: check test
 
@@ -31,6 +32,9 @@ bench:
 	$(PYTHON) -m benchmarks.run $(BENCH)
 	$(PYTHON) -m benchmarks.latency
 	$(PYTHON) -m benchmarks.tailing
+
+soak:  ## Half an hour of kills and outages: nothing may be lost, nothing may grow. Draws benchmarks/results/soak.svg.
+	$(PYTHON) -m benchmarks.soak $(SOAK)
 
 clean:
 	rm -rf build dist .ci/venv .ci/npm .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis swak-demo

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from array import array
 from collections import Counter
+from io import FileIO
 from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from swak import option
+from swak.event import Block
 from swak.plugin import Output
 from swak.plugins.outputs.file import File
 
@@ -128,3 +131,38 @@ class Shares(Counted):
             if self._read.total() * 2 >= self.lines:
                 Path(self.shares).write_text(" ".join(map(str, self._read.values())), encoding="ascii")
         super().write(batch)
+
+
+STAMPED = re.compile(rb"^\w+ \d+ (\d{19}) ", re.MULTILINE)
+"""A line of `benchmarks.numbered` that carries the time of its write, in nanoseconds since 1970."""
+
+
+class StampedFile(File):
+    """A File that tells of each line that carries a time both that time and how old the line was when it was written.
+
+    Only blocks of lines as they were read are looked into: one search a block costs next to nothing.
+
+    Example:
+        `task(in_.FileTailing("app.log"), StampedFile("out.log", format="raw", told="ages"))`
+    """
+
+    told: str = option("File for the numbers: time and age in nanoseconds, in turns.")
+    _ages: FileIO | None = None
+
+    def open(self) -> None:
+        super().open()
+        self._ages = FileIO(self.told, "ab")
+
+    def write(self, batch: Batch) -> Any:
+        pending = super().write(batch)
+        now_ns = time.time_ns()
+        if self._ages is not None and isinstance(batch.body, Block):
+            found = [int(digits) for digits in STAMPED.findall(batch.body.data)]
+            self._ages.write(array(WHOLE, [value for at_ns in found for value in (at_ns, now_ns - at_ns)]).tobytes())
+        return pending
+
+    def close(self) -> None:
+        super().close()
+        if self._ages is not None:
+            self._ages.close()
+            self._ages = None
