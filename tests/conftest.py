@@ -1,9 +1,11 @@
-"""What every test run shares: where no server may be missing, a skipped test fails the run."""
+"""What every test run shares: no skipped test where no server may be missing, and the same walks for everybody."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -17,6 +19,38 @@ __all__ = ["certificates", "fluent_logger_server", "forward_receiver"]
 
 NO_SKIP = "SWAK_NO_SKIP"
 """Set to 1 by `.ci/run`: tests that skip because something they need is missing ("needs ...") fail the run."""
+
+LONG = "SWAK_LONG"
+"""Set to 1 to look for what nobody has found yet: many more walks, and new ones each time."""
+CONSTANTS_HOOK = "_get_local_constants"
+"""How Hypothesis asks for the numbers and texts in the program's source. There is no setting for it."""
+
+
+def leave_constants_out() -> None:
+    """Keep the program's own constants out of what Hypothesis draws.
+
+    It mixes them into its draws, derandomized or not: any change of any module would lead to other walks, and a walk
+    that fails could not be had again.
+    """
+    import hypothesis
+
+    try:
+        from hypothesis.internal.conjecture import providers
+        from hypothesis.internal.constants_ast import Constants
+
+        none = Constants()
+        patch.object(providers, CONSTANTS_HOOK, lambda: none).start()
+    except (ImportError, AttributeError) as error:
+        raise pytest.UsageError(
+            f"Hypothesis {hypothesis.__version__} collects the program's constants in another way than 6.170 does: its "
+            f"draws would change with them; mend leave_constants_out in tests/conftest.py ({error})"
+        ) from error
+
+
+def pytest_collection_finish() -> None:
+    """Have derandomized tests draw the same whatever the program's source is; not when new walks are wanted."""
+    if "hypothesis" in sys.modules and os.environ.get(LONG) != "1":
+        leave_constants_out()
 
 
 def missing(reports: Iterable[pytest.TestReport | pytest.CollectReport]) -> list[str]:

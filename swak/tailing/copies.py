@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from swak.log import get
 from swak.tailing.discovery import Opened, find_copy, find_unseen, holds, originals
-from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.identity import HEAD_SHOWN, Mark, head_hash, path_text
+from swak.tailing.origins import as_copy, mark_at, origin_of
 from swak.tailing.turns import Taken
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Copies:
 
     def _is_continued(self, mark: Mark, source: str) -> bool:
         """Tell whether a copy of the file is followed already; where it began later than here, take it back to here."""
-        origin = _origin(mark, source)
+        origin = origin_of(mark, source)
         for one in self._followed.values():
             follower = one.follower
             if follower.origin == origin and holds(follower.content, mark):
@@ -165,59 +164,6 @@ def _may_come_of(generation: Generation, opened: Opened) -> bool:
 def continued(opened: Opened, mark: Mark, source: str) -> Opened:
     """Return a copy as what it is: the rest of the file `source` that was read up to `mark`."""
     return opened._replace(mark=as_copy(mark, source), is_copy=True)
-
-
-def as_copy(mark: Mark, source: str) -> Mark:
-    """Return the position in the file `source` as one in a copy of it."""
-    return msgspec.structs.replace(mark, begin=mark.offset, cycle=0, origin=_origin(mark, source))
-
-
-def taken_back(marks: Mapping[str, Mark]) -> dict[str, Mark]:
-    """Return positions of which no copy's is beyond what is settled of the file of which it is one.
-
-    Each source is settled on its own: what is saved may have the position in a copy, and not all that is before it.
-    """
-    found = dict(marks)
-    for source, mark in marks.items():
-        name, _, cycle = mark.origin.rpartition(" ")
-        original = marks.get(name)
-        if original is None or not cycle.isdigit():
-            continue
-        if original.cycle < int(cycle):  # nothing is settled of the content of which it is a copy
-            original = Mark(0, original.path, time_ns=original.time_ns, cycle=int(cycle))
-        if original.cycle == int(cycle) and original.offset < mark.begin:
-            found[source] = msgspec.structs.replace(
-                as_copy(original, name),
-                path=mark.path,
-                real=mark.real,
-                folder=mark.folder,
-                size_bytes=mark.size_bytes,
-                cycle=mark.cycle + 1,
-            )
-    return found
-
-
-def _origin(mark: Mark, source: str) -> str:
-    """Say whose content it is that was read up to `mark`. A copy of a copy is one of the same."""
-    return mark.origin or f"{source} {mark.cycle}"
-
-
-def mark_at(content: Content, mark: Mark, offset: int) -> Mark:
-    """Return the position `offset` in a copy of the file of `mark`."""
-    head = content.pread(min(HEAD_BYTES, offset), 0)
-    tail_len = min(TAIL_BYTES, offset)
-    return msgspec.structs.replace(
-        mark,
-        offset=offset,
-        head=head[:HEAD_SHOWN].hex(),
-        head_len=len(head),
-        head_hash=head_hash(head),
-        tail_len=tail_len,
-        tail_hash=head_hash(content.pread(tail_len, offset - tail_len)),
-        size_bytes=offset,
-        begin=offset,
-        cycle=0,
-    )
 
 
 def _is_part(content: Content, mark: Mark) -> bool:

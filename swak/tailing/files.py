@@ -138,7 +138,10 @@ class Files:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until something may have come, at most so long. Return whether `wake` ended it."""
-        return not self.busy and self._turns.wait(timeout_s, min(self._look_at, self._sweep_at))
+        now = self._clock.monotonic()
+        turns = [lineage.turn_due_at(now, self._pace) for lineage in self._followed.moving]
+        due_at = min(self._look_at, self._sweep_at, *(at for at in turns if at is not None))
+        return not self.busy and self._turns.wait(timeout_s, due_at)
 
     def wake(self) -> None:
         """End a wait, or the next one. From any thread."""
@@ -192,6 +195,7 @@ class Files:
                 self._turns.stir(generation)
             for generation in steps.over:
                 self._followed.put_away(generation)
+                self._followed.twins.tell(generation.follower.source)
             self._followed.note_moving(lineage)
             self._drop_empty(lineage)
             stirred |= bool(steps.stirred or steps.over)
@@ -213,7 +217,7 @@ class Files:
 
     def _look(self, now: float, *, skip: bool = False) -> None:
         """Compare what the paths name with what is followed, where names may have changed."""
-        began, began_ns = time.monotonic(), time.time_ns()
+        began, began_ns = self._clock.monotonic(), time.time_ns()
         again, self._again = self._again, {}
         self._crowded = False
         self._look_at_paths([*self._tree.look(), *again], now, skip=skip)
@@ -226,7 +230,7 @@ class Files:
             self._look_at_paths(self._tree.look(), now, skip=skip)  # what came before the directory was watched
         self._looked_ns = began_ns  # not the clock's: it is compared with times of the file system
         often_s = LOOK_S if self._again or not self._noticed else SWEEP_S
-        self._look_at = now + min(SWEEP_S, max(often_s, (time.monotonic() - began) * LOOK_SHARE))
+        self._look_at = now + min(SWEEP_S, max(often_s, (self._clock.monotonic() - began) * LOOK_SHARE))
 
     def _look_at_paths(self, paths: Iterable[str], now: float, *, skip: bool = False) -> None:
         for path in dict.fromkeys(paths):
@@ -286,7 +290,7 @@ class Files:
                     newest.close()
                     return
                 newest = kept
-            unseen = self._followed.unseen(lineage, newest.source)
+            unseen = self._followed.unseen(lineage, {newest.source})
         except BaseException:
             newest.close()
             raise

@@ -13,15 +13,16 @@ import msgspec
 
 from swak.log import get
 from swak.tailing.closed import Closed, Spot
-from swak.tailing.copies import Copies, taken_back
+from swak.tailing.copies import Copies
 from swak.tailing.discovery import Opened, close_all, find_known, find_unseen, open_file, real_place
 from swak.tailing.follow import Follower
 from swak.tailing.identity import Key, Mark, path_text
 from swak.tailing.lineage import Generation, Lineage
+from swak.tailing.origins import Twins, mended
 from swak.tailing.turns import Taken, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from swak.clock import Clock
     from swak.tailing.growth import Growth
@@ -57,17 +58,19 @@ class Followed:
         self.lineages: dict[str, Lineage] = {}
         self.moving: dict[Lineage, None] = {}
         """Lineages in which something may be due without any growth."""
-        self.closed = Closed(taken_back(marks))
+        told = mended(marks)
+        self.closed = Closed({**marks, **told})
         self.open: dict[Key, Generation] = {}
         self.sources: dict[str, Generation] = {}
         self.names: dict[str, Key] = {}
         """What each path names."""
-        self.fresh: deque[Generation | Taken] = deque()
+        self.fresh: deque[Generation | Taken] = deque(Taken(None, source, mark) for source, mark in told.items())
         """Files whose beginning is told before anything is read from them, and positions to be told as they are. So
         they are found again after a rotation and a crash even when nothing of them was settled, and nothing is skipped
         that came after the first start."""
         self.shortfalls = shape.shortfalls
         self.copies = Copies(self.lineages, self.closed, self.sources, shape.shortfalls, self.fresh)
+        self.twins = Twins(self.closed, self.sources, self.fresh)
         event_s = shape.multiline.timeout_s if shape.multiline is not None else None
         self.turns = Turns(clock, growth, event_s=event_s, reopen=self.reopen)
         self._named: Counter[Key] = Counter()
@@ -104,13 +107,13 @@ class Followed:
         self._make_room()
         return open_file(path, known)
 
-    def unseen(self, lineage: Lineage, newest: str = "") -> list[Opened]:
-        """Open the rotated generations that nobody read; only told when they cannot be looked for."""
+    def unseen(self, lineage: Lineage, met: Collection[str] = ()) -> list[Opened]:
+        """Open the rotated generations that nobody read or has `met`; only told when they cannot be looked for."""
         since_ns = lineage.successors_since_ns()
         if since_ns is None:
             return []
         try:
-            found = find_unseen(lineage.path, self.closed.marks, {*self.sources, newest}, since_ns)
+            found = find_unseen(lineage.path, self.closed.marks, {*self.sources, *met}, since_ns)
         except OSError as error:
             bound = log.bind(path=path_text(lineage.path))
             bound.warning("cannot look for rotated files; one that came and went is not read", error=str(error))
@@ -147,7 +150,7 @@ class Followed:
         age_s = (self._clock.time_ns() - opened.touched_ns) / 1_000_000_000
         changed_at, size_bytes = now - max(age_s, 0.0), opened.status.st_size
         generation = Generation(follower, opened.key, lineage, changed_at=changed_at, size_bytes=size_bytes)
-        generation.copied = opened.is_copy or opened.packed or follower.begin > 0
+        generation.copied = opened.is_copy or opened.packed or bool(follower.origin)
         generation.named = opened.key in self._named
         if opened.mark is None or opened.is_copy:
             self.fresh.append(generation)
@@ -170,7 +173,7 @@ class Followed:
         """A file was truncated or rewritten: read on in its copies first, if there are any."""
         truncated, generation.follower.truncated = generation.follower.truncated, None
         assert truncated is not None, "only called for files that were truncated"
-        generation.untouched, generation.asked = True, False
+        generation.untouched, generation.asked = True, None
         copies = self.copies.of_truncated(generation, truncated)
         self.put_before(generation, copies, now)
         self.fresh.append(generation)
@@ -182,7 +185,7 @@ class Followed:
         if older:
             self.turns.forget(generation)
             lineage.put_before(generation, older, now)
-            generation.untouched, generation.asked = generation.follower.offset == 0, False
+            generation.untouched, generation.asked = generation.follower.offset == 0, None
         if lineage.waiting[0] in (generation, *older) or generation in lineage.late:
             self.turns.stir(older[0] if older else generation)
         self.note_moving(lineage)

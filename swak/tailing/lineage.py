@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from swak.tailing.identity import HEAD_SHOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,8 +82,8 @@ class Generation:
         self.empty_ticks = 0
         self.untouched = False
         """Whether nothing tells yet what the file held so far: what was copied away unread looks like a new file."""
-        self.asked = False
-        """Whether such files were looked for since it was opened, truncated, or waited for others."""
+        self.asked: bytes | None = None
+        """How the file began when such files were looked for, since it was opened, truncated, or waited for others."""
         self.fruitless = 0
         """How many reads in a row came no step forward although there are more bytes."""
         self.trouble = ""
@@ -97,6 +99,16 @@ class Generation:
             return self.follower.changed(content=content)
         except OSError:
             return True
+
+    def must_ask(self) -> bool:
+        """Tell whether to look for what it held before it is read, and take down that this is done now.
+
+        Once would not do: until something of it was read, nothing tells that it was copied and truncated meanwhile.
+        """
+        if not self.untouched:
+            return False
+        before, self.asked = self.asked, self.follower.content.pread(HEAD_SHOWN, 0)
+        return before is None or (self.asked != before and not (before and self.asked.startswith(before)))
 
     def note_growth(self, now: float) -> None:
         """Take down that bytes were added, unless they were there when the file was opened."""
@@ -232,6 +244,17 @@ class Lineage:
             self.waiting.clear()
             steps.over.append(orphan)
         return steps
+
+    def turn_due_at(self, now: float, pace: Pace) -> float | None:
+        """Return when time alone may give the next generation its turn; None when there is none, or it waits for more.
+
+        Nothing else need happen then: the one before it is quiet, and nobody looks at the next one before its turn.
+        """
+        head = self.waiting[0] if len(self.waiting) > 1 else None
+        if head is None or head.retired_at is None:
+            return None
+        due = max(head.changed_at, head.retired_at) + pace.grace_s, max(head.turn_at, head.retired_at) + pace.hold_s
+        return min((at for at in due if at > now), default=None)
 
     def _is_orphan(self, generation: Generation) -> bool:
         """Tell whether the file lost its name, and none takes its place. A plain path may still get one."""

@@ -45,17 +45,24 @@ def restore(followed: Followed, plain: Collection[str], pace: Pace, clock: Clock
         copies = followed.copies.of_missing(
             path, {source: known[source] for source in missing}, {one.source for one in found}
         )
-        _restore_lineage(followed, lineage, found + copies, now, clock.time_ns() - int(pace.keep_s * 1_000_000_000))
+        unseen: list[Opened] = []
+        unsettled_ns = [known[source].time_ns for source in missing if not known[source].offset]
+        if unsettled_ns and lineage.since_ns is not None:
+            lineage.since_ns = min(lineage.since_ns, *unsettled_ns)  # a copy of such a file is known by its time only
+            unseen = followed.unseen(lineage, {one.source for one in copies})
+        found = followed.twins.left_out(found + copies)
+        _restore_lineage(followed, lineage, found, unseen, now, clock.time_ns() - int(pace.keep_s * 1_000_000_000))
     return troubles
 
 
-def _restore_lineage(followed: Followed, lineage: Lineage, found: list[Opened], now: float, young_ns: int) -> None:
-    """Follow, oldest first, what has unread bytes or may still get some, then what nobody read, then the newest."""
+def _restore_lineage(  # noqa: PLR0917 - all of one step
+    followed: Followed, lineage: Lineage, found: list[Opened], unseen: list[Opened], now: float, young_ns: int
+) -> None:
+    """Follow, oldest first, what has unread bytes or may still get some, and what nobody read, then the newest."""
     try:
         current = key_of(os.stat(lineage.path))
     except OSError:  # not there, or not to be reached: told when the path is looked at
         current = None
-    found.sort(key=lambda one: (one.key == current, one.status.st_mtime_ns, one.mark.time_ns if one.mark else 0))
     unread: list[Opened] = []
     for one in found:
         assert one.mark is not None
@@ -70,6 +77,8 @@ def _restore_lineage(followed: Followed, lineage: Lineage, found: list[Opened], 
     if found:
         changed_ns = max(one.status.st_mtime_ns for one in found)
         lineage.since_ns = min(lineage.since_ns or changed_ns, changed_ns)
+    unread += unseen
+    unread.sort(key=lambda one: (one.key == current, one.status.st_mtime_ns, one.mark.time_ns if one.mark else 0))
     followed.follow_all(lineage, unread, current, now)
     if current is None:
         followed.follow_all(lineage, followed.unseen(lineage), current, now)

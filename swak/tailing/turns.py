@@ -233,12 +233,12 @@ class Turns:
     def _read(self, generation: Generation, now: float) -> Taken | None:
         follower = generation.follower
         try:
-            if generation.untouched and (follower.size() or not generation.asked):
-                generation.untouched, generation.asked = not follower.size(), True
+            if generation.must_ask():
                 self._begun.append(generation)
                 self.busy = True
                 return None
             body = follower.read()
+            generation.untouched &= not follower.reached
         except OSError as error:
             self._note_failure(generation, error, now)
             return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tests.tailing.tails import Tail, append, open_files, rotate
@@ -18,6 +19,22 @@ def test_after_a_rotation_the_new_file_follows(tmp_path: Path) -> None:
         tail.pass_time(1.5)
         assert tail.text == b"one\ntwo\n"
         assert len({source for source, _ in tail.handed}) == 2
+
+
+def test_nobody_waits_longer_than_until_the_new_file_has_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        rotate(path)
+        append(path, b"two\n")
+        tail.pass_time(0.5)
+        tail.calm_down()  # nothing is looked at in each tick any more
+        files = tail.plugin._files
+        assert files is not None
+        began_s = time.monotonic()
+        files.wait(10.0)
+        assert time.monotonic() - began_s < 1.0, "it may be read 1 s after the rotation"
 
 
 def test_what_comes_late_to_the_old_file_comes_before_the_new_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swak.event import Chunk
-from tests.tailing.tails import Tail, append, make_room, rotate
+from tests.tailing.tails import Tail, age, append, make_room, rotate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,3 +207,81 @@ def test_a_copy_in_the_making_is_left_alone_where_another_copy_was_followed(tmp_
         append(path.with_name("a.log.1"), b"three\n")
         tail.pass_time(2)
         assert sorted(tail.text.split()) == [b"four", b"one", b"three", b"two"]
+
+
+def test_what_two_copies_hold_is_read_once_when_nothing_of_it_was_settled(tmp_path: Path) -> None:
+    path = tmp_path / "b.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        (original, _), unsettled = tail.handed[0], tail.steps[1]
+        copy_and_truncate(path)
+        copy = path.with_name("b.log.1")
+        packed = path.with_name("b.log.1.gz")  # the plain one is still beside it: compression is not over
+        packed.write_bytes(gzip.compress(copy.read_bytes()))
+        tail.pass_time(2)
+        assert tail.text == b"one\n"
+        positions = {**tail.positions, original: unsettled[original]}
+    with Tail(path, positions) as again:
+        assert again.pass_time(2) == b"one\n"
+        positions = again.positions
+    copy.unlink()
+    with Tail(path, positions) as third:
+        assert third.pass_time(2) == b""
+
+
+def test_what_is_settled_of_a_file_says_nothing_of_the_copy_of_what_it_held_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        (original, _), unsettled = tail.handed[0], tail.steps[1]
+        copy_and_truncate(path)
+        tail.pass_time(2)
+        positions = {**tail.positions, original: unsettled[original]}
+    with Tail(path, positions) as again:
+        append(path, b"two, which is longer\n")
+        while not again.handed:
+            again.read_once()
+        told = again.steps[-2]
+        again.pass_time(2)
+        assert again.text == b"one\ntwo, which is longer\n"
+        positions = {**told, original: again.positions[original]}
+    with Tail(path, positions) as third:
+        assert third.pass_time(2) == b"one\n"
+
+
+def test_what_is_copied_and_truncated_between_the_first_look_and_the_first_read_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        positions = tail.positions
+    path.write_bytes(b"two, rewritten\n")
+    with Tail(path, positions) as again:
+        again.read_once()  # its beginning is told
+        files = again.plugin._files
+        assert files is not None
+        assert files.next() is None, "older ones are looked for"
+        copy_and_truncate(path)
+        append(path, b"3\n")
+        again.pass_time(2)
+        assert again.text == b"two, rewritten\n3\n"
+
+
+def test_a_compressed_file_of_which_nothing_was_settled_is_read_though_a_newer_one_was_followed(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    append(path, b"one\n")
+    with Tail(path) as tail:
+        tail.read()
+        rotate(path)
+        tail.pass_time(5)
+        pack(path.with_name("a.log.1"))
+        append(path, b"two\n")
+        age(path, -7)
+        tail.pass_time(2)
+        first, second = (source for source, _ in tail.handed)
+        told = {source: next(step[source] for step in tail.steps if source in step) for source in (first, second)}
+    with Tail(path, told, later_s=10) as again:
+        again.pass_time(3)
+        assert again.text == b"one\ntwo\n"

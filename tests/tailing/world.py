@@ -243,6 +243,7 @@ class World:
         beside = self._make(f"{path}.gz", one.stream, packed[: len(packed) * share // 4])
         beside.partial = beside.is_copy = True
         beside.length = one.length
+        beside.in_sight = one.in_sight  # nothing more is known of what a file held that came and went unseen
         self.packing[base] = path, packed
 
     def end_packing(self, base: str) -> None:
