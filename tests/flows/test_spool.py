@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -25,12 +26,22 @@ LINES = 8_000
 FAULTS = [f"spool.{step}:{at}" for step in ("write", "half", "sync") for at in (1, 10)]
 FAULTS += [f"spool.{step}:{at}" for step in ("folder", "rename", "unlink") for at in (1, 3)]  # how often, time decides
 FAULTS += [f"dead.{step}:{at}" for step in ("write", "half", "sync") for at in (1, 5)] + ["dead.folder:1"]
-FAULTS += [f"checkpoint.{step}:1" for step in ("write", "half", "sync", "rename", "folder")]
-FAULTS += [f"ledger.{step}:{at}" for step in ("write", "half", "sync", "rename", "folder") for at in (1, 2)]
+SAVES = [
+    f"{owner}.{step}" for owner in ("checkpoint", "ledger") for step in ("write", "half", "sync", "rename", "folder")
+]
+FAULTS += [f"{save}:{at}" for save in SAVES for at in (1, 10)]
+HURRY = """
+import swak.actors.supervisor
+from swak.cli import main
+
+swak.actors.supervisor.CHECKPOINT_S = swak.actors.supervisor.TICK_S = 0.01
+main()
+"""
+"""An agent that saves a hundred times a second: a run of a second comes to the tenth pass."""
 IN_RECOVERY = [("spool.half:3", "spool.cut:1"), ("dead.half:3", "dead.write:1"), ("spool.half:9", "spool.write:1")]
 RECIPE = """
 task(
-    in_.FileTailing("app.log", follow=False),
+    in_.FileTailing("app.log"),
     out.Regex(r"(?P<n>\\d+) (?P<text>[a-z]+)"),
     out.DiskBuffer("spool", max_size="1MiB", fsync="1ms"),
     out.File("out.jsonl", fsync="1ms"),
@@ -39,18 +50,44 @@ task(
 """
 
 
-def up(folder: Path, fault: str = "") -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "SWAK_FAULT": fault, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
+def command(*options: str, hurry: bool) -> list[str]:
+    return [sys.executable, *(["-c", HURRY] if hurry else ["-m", "swak"]), "up", "--no-view", *options, "recipe.py"]
+
+
+def environ(folder: Path, fault: str) -> dict[str, str]:
+    return {**os.environ, "SWAK_FAULT": fault, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
+
+
+def up(folder: Path, fault: str = "", *, hurry: bool = False) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "swak", "up", "--once", "--no-view", "recipe.py"],
+        command("--once", hurry=hurry),
         cwd=folder,
-        env=environ,
+        env=environ(folder, fault),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=50,
         check=False,
     )
+
+
+def up_while_it_grows(folder: Path, fault: str) -> int:
+    """Let the log grow under the agent until that dies; return its exit code. In the end the log is whole."""
+    lines = (folder / "app.log").read_bytes().splitlines(keepends=True)
+    with (folder / "app.log").open("wb", buffering=0) as log:
+        running = subprocess.Popen(
+            command("-q", hurry=True), cwd=folder, env=environ(folder, fault), stdin=subprocess.DEVNULL
+        )
+        try:
+            while lines:
+                log.write(b"".join(lines[:20]))
+                del lines[:20]
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return running.wait(0.02)
+            return running.wait(20)
+        finally:
+            running.kill()
+            log.write(b"".join(lines))
 
 
 @pytest.fixture
@@ -76,8 +113,12 @@ def assert_all_came(folder: Path) -> None:
     ids=str,
 )
 def test_nothing_is_lost_wherever_it_stops(folder: Path, first: str, second: str) -> None:
-    assert up(folder, first).returncode == KILLED
-    again = up(folder, second)  # once more while it recovers, or soon after
+    hurry = first.startswith(tuple(SAVES))
+    if hurry and first.endswith(":10"):
+        assert up_while_it_grows(folder, first) == KILLED
+    else:
+        assert up(folder, first, hurry=hurry).returncode == KILLED
+    again = up(folder, second, hurry=hurry)  # once more while it recovers, or soon after
     last = up(folder) if again.returncode == KILLED else again
     assert (last.returncode, "0 lost" in last.stderr) == (0, True), last.stderr
     assert_all_came(folder)
