@@ -1,11 +1,11 @@
 # What people and CI type. `make check test` is what a change has to pass.
 
 PYTHON ?= python
-BENCH ?= --lines 1000000
+BENCH ?= --events 1000000
 SOAK ?= --seconds 1800
 
 .DEFAULT_GOAL := all
-.PHONY: all install check format test reference bench soak clean
+.PHONY: all install check format test reference bench bench-check soak clean
 
 all: check test
 
@@ -28,10 +28,12 @@ test:
 reference:  ## What is generated from the plugins: swak/reference.pyi and docs/plugins.md.
 	$(PYTHON) -m swak.reference
 
-bench:
-	$(PYTHON) -m benchmarks.run $(BENCH)
-	$(PYTHON) -m benchmarks.latency
+bench:  ## All workloads, beside the agents that are here; then following files. Draws benchmarks/results/bench.svg.
+	$(PYTHON) -m swak bench $(BENCH) --plot benchmarks/results/bench.svg
 	$(PYTHON) -m benchmarks.tailing
+
+bench-check:  ## Instructions of W1 and W2 by valgrind: a tenth above benchmarks/results/instructions.json fails.
+	$(PYTHON) -m benchmarks.instructions
 
 soak:  ## Half an hour of kills and outages: nothing may be lost, nothing may grow. Draws benchmarks/results/soak.svg.
 	$(PYTHON) -m benchmarks.soak $(SOAK)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
-from xml.sax.saxutils import escape
+
+from swak.bench.drawing import COLORS, line, sheet, step, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 WIDTH, PANEL, GAP = 960, 190, 60
 LEFT, RIGHT, TOP = 76, 14, 66
-TICKS = 5
-COLORS = ("#1f6fb4", "#d9730d", "#2c8a4b", "#8a4fb0", "#b03a48")
-FONT = "font-family='system-ui, sans-serif'"
 
 Point = tuple[float, float | None]
 """Seconds, and a value; None interrupts the line."""
@@ -43,25 +41,6 @@ class Marks(NamedTuple):
     between_s: Sequence[tuple[float, float]]
 
 
-def step(span: float) -> float:
-    """Return a round distance of ticks, so that about five of them cover the span."""
-    rough = max(span, 1e-9) / TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    return power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough)
-
-
-def text(x: float, y: float, said: str, *, size: int = 12, anchor: str = "start", color: str = "#333") -> str:
-    """Return a text; `anchor` is which end of it stands at x."""
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' text-anchor='{anchor}' fill='{color}'>{escape(said)}</text>"
-    )
-
-
-def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """Return a straight line."""
-    return f"<line x1='{x1:.1f}' y1='{y1:.1f}' x2='{x2:.1f}' y2='{y2:.1f}' {style}/>"
-
-
 def band(x: float, y: float, width: float, height: float, opacity: str) -> str:
     """Return a filled rectangle."""
     style = f"fill='#e8a33d' opacity='{opacity}'"
@@ -79,15 +58,10 @@ class Chart:
 
     def draw(self) -> str:
         """Return the SVG."""
-        parts = [
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {self.height}' width='{WIDTH}' {FONT}>",
-            f"<rect width='{WIDTH}' height='{self.height}' fill='white'/>",
-            text(LEFT, 22, self.title, size=15),
-            *self._legend(),
-        ]
+        parts = [text(LEFT, 22, self.title, size=15), *self._legend()]
         for at, panel in enumerate(self.panels):
             parts += self._panel(panel, TOP + at * (PANEL + GAP))
-        return "\n".join([*parts, "</svg>\n"])
+        return sheet(WIDTH, self.height, parts)
 
     def _x(self, at_s: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * min(at_s, self.span_s) / self.span_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import socket
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from benchmarks.measure import ROOT, cpu_s, python
+from swak.bench.measure import cpu_s, environment, python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,10 +56,9 @@ class Child:
         """Start it, unless it runs. It is killed when the stack is left."""
         if self.running:
             return
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SWAK")}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command, cwd=self.folder, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         if leave_with is not None:
             leave_with.callback(self.kill)
@@ -96,7 +94,7 @@ class Child:
     def audit(self) -> tuple[int, str]:
         """Run `swak audit` on its data directory; return the exit code and what was printed."""
         command = python("swak", "audit", "--data-dir", str(self.data_dir))
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LEAVE_S, check=False)
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=LEAVE_S, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def told(self) -> str:

@@ -30,13 +30,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.agent import Load
 from benchmarks.children import Child, free_ports, leave_in_order, size_of
-from benchmarks.measure import machine
 from benchmarks.numbered import Log, Writer
-from benchmarks.probes import WHOLE
 from benchmarks.sequence import RAW_LINE, Branch
 from benchmarks.soak import RECEIVER
+from swak.bench.agent import Load
+from swak.bench.measure import machine
+from swak.bench.probes import WHOLE
 
 LINES_PER_WRITE, STAMP_EVERY = 20, 5
 WARM_S = 3.0

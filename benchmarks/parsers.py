@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from benchmarks.measure import machine, spread
 from swak.ack import Source
+from swak.bench.measure import machine, spread
 from swak.event import BLOCK_BYTES, Batch, Block, Rows
 from swak.formats.pairs import LOGFMT
 from swak.formats.syslog import RFC3164, RFC5424

@@ -34,10 +34,10 @@ from typing import TYPE_CHECKING
 import psutil
 
 from benchmarks.children import Child, free_ports, leave_in_order, size_of
-from benchmarks.measure import ROOT, machine
 from benchmarks.numbered import KEPT, PATTERN, Log, Writer
 from benchmarks.sequence import Branch
 from benchmarks.soak_report import WARM_SHARE, Outcome, Plan, Sample, as_json, checks, draw, table
+from swak.bench.measure import HOME, machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,7 +279,7 @@ def main() -> None:
     parser.add_argument("--kill-every", type=float, default=60.0, help="seconds, in each of which is one kill")
     parser.add_argument("--rate", type=int, default=4_000, help="lines a second, in all files")
     parser.add_argument("--seed", type=int, default=1, help="when what fails follows from it")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="for soak.json and soak.svg")
+    parser.add_argument("--out", type=Path, default=HOME / "benchmarks" / "results", help="for soak.json and soak.svg")
     given = parser.parse_args()
     leave_in_order()
     plan = Plan(given.seconds, given.kill_every, given.rate, given.seed, machine())

@@ -11,17 +11,17 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.agent import agent, counted, timed_file
-from benchmarks.latency import after_quiet
-from benchmarks.measure import machine, run, spread
-from benchmarks.run import W1
-from benchmarks.writer import write
+from swak.bench.agent import agent, counted, timed_file
+from swak.bench.child import Child
+from swak.bench.latency import after_quiet
+from swak.bench.measure import machine, python, spread
+from swak.bench.roles import write
 from swak.plugins.inputs.file_tailing import FileTailing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.agent import Agent
+    from swak.bench.agent import Agent
 
 PARSER = r'out.Regex(r"^(?P<written_ns>\d+) (?P<method>\w+) (?P<path>\S+) HTTP/[\d.]+ (?P<status>\d+) (?P<rest>.*)")'
 WATCHES = ("auto", "poll") if "watch" in FileTailing.options else ("",)
@@ -96,6 +96,18 @@ def many(scale: Scale, folder: Path) -> Iterator[Figure]:
                 yield Figure(f"a line to each of {len(chosen)} among {counted_in(files)}: ms", values)
 
 
+def copying(source: Path, target: Path) -> list[str]:
+    """Return the command of an agent that copies lines from files to a file."""
+    recipe = f'in_.FileTailing({str(source)!r}, follow=False) | out.File({str(target)!r}, format="raw")'
+    return python("swak", "up", "--once", "--ephemeral", "-q", "-e", recipe)
+
+
+def cpu_of(command: list[str], out: Path | None = None) -> float:
+    """Return the CPU-seconds of a command, whose output goes to a file."""
+    with tempfile.TemporaryDirectory() as folder, Child(command, Path(folder) / "log", out) as child:
+        return child.cost().cpu_s
+
+
 def backlog(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Read files that hold much already: whether each gets its share, and what that costs beside `cat`."""
     each = scale.backlog_bytes // LINE_BYTES
@@ -104,7 +116,8 @@ def backlog(scale: Scale, folder: Path) -> Iterator[Figure]:
         path.write_bytes((b"%02d ".ljust(LINE_BYTES - 1, b".") % at + b"\n") * each)
     lines = each * BUSY_FILES
     shares, told = folder / "shares", folder / "told"
-    with agent(folder, f"{tail(folder)}, Shares({str(told)!r}, lines={lines}, shares={str(shares)!r})", arrive=lines):
+    chain = f"{tail(folder)}, Shares({str(told)!r}, lines={lines}, shares={str(shares)!r})"
+    with agent(folder, chain, lines, "from benchmarks.probes import Shares"):
         read = [int(count) for count in shares.read_text(encoding="ascii").split()]
     fairness = min(read) / max(read) if len(read) == BUSY_FILES else 0.0
     size = f"{BUSY_FILES} files of {scale.backlog_bytes / 2**20:g} MiB"
@@ -115,9 +128,9 @@ def backlog(scale: Scale, folder: Path) -> Iterator[Figure]:
     ours, cats = [], []
     for _ in range(scale.rounds):
         out.unlink(missing_ok=True)
-        cats.append(run(["cat", *map(str, paths)], out).cpu_s * 1e6 / lines)
+        cats.append(cpu_of(["cat", *map(str, paths)], out) * 1e6 / lines)
         out.unlink()
-        ours.append((run(W1.command(pattern, out)).cpu_s - run(W1.command(empty, out)).cpu_s) * 1e6 / lines)
+        ours.append((cpu_of(copying(pattern, out)) - cpu_of(copying(empty, out))) * 1e6 / lines)
     values = {"": spread(ours).median, "cat": spread(cats).median}
     yield Figure(f"{size} → one file: CPU-s a million lines of {LINE_BYTES} bytes", values)
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.chart import Chart, Marks, Panel, Series, step
+from benchmarks.chart import Chart, Marks, Panel, Series
 from benchmarks.children import Usage
 from benchmarks.numbered import Log, Writer, lines
 from benchmarks.sequence import RAW_LINE, Branch, Runs
 from benchmarks.soak_report import Outcome, Plan, Sample, checks, draw
+from swak.bench.drawing import step
 from tests.house import ROOT
 
 if TYPE_CHECKING:

@@ -33,9 +33,7 @@ NAMED_SO = {
     "swak/logform.py:Handler": "the standard library's word for what a logger writes to",
 }
 
-SLEEPERS: dict[str, str] = {
-    "benchmarks/writer.py": "it keeps its pace by sleeping",
-}
+SLEEPERS: dict[str, str] = {}
 """Files that may call time.sleep, and why."""
 
 POSIX_ONLY = {"crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}

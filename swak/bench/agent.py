@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import psutil
-
-from benchmarks.measure import ROOT, cpu_s, python
-from benchmarks.probes import WHOLE
+from swak.bench.child import Child
+from swak.bench.measure import cpu_s, python
+from swak.bench.probes import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 ARRIVAL_S = 60.0
-LEAVE_S = 15.0
+LOOK_S = 0.05
 
 
 class Load(NamedTuple):
@@ -38,10 +35,9 @@ class Load(NamedTuple):
 class Agent:
     """`swak up` on one recipe, whose outputs tell in the file `told` what has arrived."""
 
-    def __init__(self, child: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, child: Child, folder: Path) -> None:
         self._child = child
-        self._told = folder / "told"
-        self._log = folder / "agent.log"
+        self._told, self._log = folder / "told", folder / "writer.log"
 
     @property
     def arrived(self) -> int:
@@ -52,15 +48,14 @@ class Agent:
     @property
     def rss_mb(self) -> float:
         """Resident memory."""
-        return psutil.Process(self._child.pid).memory_info().rss / 1e6
+        import psutil  # noqa: PLC0415 - one benchmark asks
+
+        return float(psutil.Process(self._child.pid).memory_info().rss / 1e6)
 
     def rest(self, seconds: float) -> None:
-        """Let the agent run for a while. SystemExit when it ends meanwhile."""
-        try:
-            self._child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return
-        raise SystemExit(f"the agent has ended:\n{self._log.read_text(encoding='utf-8')}")
+        """Let the agent run for a while. BenchError when it ends meanwhile."""
+        until = time.monotonic() + seconds
+        self._child.await_("that", lambda: time.monotonic() >= until, seconds + 1, LOOK_S)
 
     def idle_percent(self, seconds: float) -> float:
         """Return the CPU that the agent uses while it is let run, in percent of a core."""
@@ -69,12 +64,8 @@ class Agent:
         return 100 * (cpu_s(self._child.pid) - used_s) / (time.monotonic() - began_s)
 
     def wait_for(self, events: int) -> None:
-        """Wait until so many events have arrived. SystemExit when they do not."""
-        deadline = time.monotonic() + ARRIVAL_S
-        while self.arrived < events:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{self.arrived} of {events} lines have arrived")
-            self.rest(0.05)
+        """Wait until so many events have arrived. BenchError when they do not."""
+        self._child.await_(f"{events} lines have arrived", lambda: self.arrived >= events, ARRIVAL_S, LOOK_S)
 
     def under_load(
         self, paths: Sequence[Path], lines_per_s: float, lines_per_write: int = 1, seconds: float = 0.0
@@ -83,11 +74,13 @@ class Agent:
         before = self.arrived
         arguments = (str(lines_per_s), str(lines_per_write), str(seconds), *map(str, paths))
         began_s, used_s = time.monotonic(), cpu_s(self._child.pid)
-        done = subprocess.run(python("benchmarks.writer", *arguments), cwd=ROOT, check=True, stdout=subprocess.PIPE)
+        with Child(python("swak.bench.roles", "write", *arguments), self._log) as writer:
+            writer.cost()
+            written = int(writer.said())
         used = 100 * (cpu_s(self._child.pid) - used_s) / (time.monotonic() - began_s)
-        written = int(done.stdout)
         self.wait_for(before + written)
-        ages_ns = array(WHOLE, self._told.with_suffix(".ages").read_bytes())[before:]
+        ages = self._told.with_suffix(".ages")
+        ages_ns = array(WHOLE, ages.read_bytes())[before:]
         return Load(sorted(age / 1_000_000 for age in ages_ns), used)
 
 
@@ -102,22 +95,17 @@ def counted(folder: Path) -> str:
 
 
 @contextmanager
-def agent(folder: Path, chain: str, arrive: int) -> Iterator[Agent]:
-    """Start an agent on a chain of stages; it is ready when the lines that are there (`arrive`) have arrived."""
+def agent(folder: Path, chain: str, arrive: int, imports: str = "") -> Iterator[Agent]:
+    """Start an agent on a chain of stages; it is ready when the lines that are there (`arrive`) have arrived.
+
+    `imports` are statements for the top of its recipe. BenchError when the agent fails.
+    """
     recipe = folder / "recipe.py"
-    recipe.write_text(f"from benchmarks.probes import Counted, Shares, TimedFile\n\ntask({chain})\n", encoding="utf-8")
-    command = python("swak", "up", "--data-dir", str(folder / "state"), str(recipe))
-    with (
-        (folder / "agent.log").open("wb") as log,
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as child,
-    ):
-        try:
-            one = Agent(child, folder)
-            one.wait_for(arrive)
-            yield one
-            child.terminate()
-            child.wait(LEAVE_S)
-        finally:
-            child.kill()
-    if child.returncode:
-        sys.exit(f"exit code {child.returncode} of the agent:\n{(folder / 'agent.log').read_text(encoding='utf-8')}")
+    text = f"from swak.bench.probes import Counted, TimedFile\n{imports}\n\ntask({chain})\n"
+    recipe.write_text(text, encoding="utf-8")
+    command = python("swak", "up", "--no-view", "--data-dir", str(folder / "state"), str(recipe))
+    with Child(command, folder / "agent.log") as child:
+        one = Agent(child, folder)
+        one.wait_for(arrive)
+        yield one
+        child.stop()

@@ -1,0 +1,1 @@
+"""What swak costs: workloads, measuring, checking, and the agents beside it (`swak bench`)."""
