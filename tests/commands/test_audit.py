@@ -119,4 +119,6 @@ def test_what_was_lost_is_named(folder: Path) -> None:
     finally:
         agent.kill()
     found = swak(folder, "audit")
-    assert (found.returncode, " events of app/DummyData: read, not settled, and" in found.stdout) == (1, True), found.stdout
+    assert (found.returncode, " events of app/DummyData: read, not settled, and" in found.stdout) == (1, True), (
+        found.stdout
+    )
