@@ -4,9 +4,9 @@ It runs until Ctrl-C or SIGTERM, delivers what it has read, and keeps nothing. A
 restart where it stopped, run this file by `swak up` instead: it then follows the log that its last line names.
 """
 
-import contextlib
 import signal
 import sys
+import threading
 
 from swak import in_, out, running, task
 from swak.recipe import Flow
@@ -20,8 +20,11 @@ def daemon(path: str) -> Flow:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python ldaemon.py /path/to/access.log")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    with running(daemon(sys.argv[1])) as run, contextlib.suppress(KeyboardInterrupt):
-        run.wait()
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    with running(daemon(sys.argv[1])) as run:
+        while not told.is_set() and not run.wait(0.2):
+            pass
 else:
     daemon("/var/log/nginx/access.log")

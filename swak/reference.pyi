@@ -132,6 +132,11 @@ class _Inputs:
           after a restart or with `from_="end"`, the last line before that begins like each of `header` comes once more.
         - **Compressed files** that a pattern matches are left alone and told; with `compressed=True` gzip, bzip2 and xz
           are read (positions count unpacked bytes: a restart unpacks again what it skips).
+        - **Ids**: with `fields=["id"]` each event has a short text that is the same whenever it is read again, after a
+          restart, a rename, or in a copy: a hash of the file's identity and of how often its content began anew, the
+          offset of the first byte, and a checksum of the text. Outputs can refuse what has an id that they hold already
+          (`out.File(dedupe="id")`). Parsers need `keep=True` to leave the field in; a field `id` of the text replaces it.
+          A header line that comes once more has none.
         - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile. A file
           that grows and is not read for 10 s is opened again.
         - **Thousands of files**: the soft limit of open files is raised to the hard one. Beyond that the files that are
@@ -158,6 +163,7 @@ class _Inputs:
         timeout: Duration | str | float = "30s",
         chunk_max: Size | str | int = "64MiB",
         connections_max: int = 4096,
+        dedupe: int = 10000,
     ) -> swak.plugins.inputs.forward.Forward:
         """Receive events from Fluentd, Fluent Bit, a logger's library or another swak (forward protocol, version 1).
 
@@ -180,6 +186,11 @@ class _Inputs:
           in the log; no other one notices. Large chunks on their way take 256 MiB of memory: beyond that they are received
           one after the other. Of compression it takes gzip only; other kinds are refused by their name.
         - **Heartbeats** by TCP and by UDP are answered.
+        - **What comes again**: a chunk whose sender never got the ack is sent again under its id. Where one of that tag
+          and id was settled already it is acked at once and not taken, and while it is under way its ack waits for the
+          first one; the receipt counts both. The last `dedupe` ids are known, 130 bytes each, until a restart. What has no
+          wish for an ack, ids of less than 16 characters, and those of Fluent Bit are never refused: its ids are hashes of
+          the content, which two chunks may share.
 
         A buffer in memory keeps events unsettled: where it may do so for longer than `ack_timeout`, `swak check` refuses
         it, because senders would send everything again and again.
@@ -480,6 +491,10 @@ class _Outputs:
         close_after: Duration | str | float = "5m",
         keep: int | None = None,
         paths_max: int = 10000,
+        dedupe: str | None = None,
+        dedupe_max: int = 200000,
+        *,
+        retry_for: Duration | str | float | None = None,
     ) -> swak.plugins.outputs.file.File:
         """Append each event to a file, or to one of many.
 
@@ -522,6 +537,14 @@ class _Outputs:
 
         A FIFO, a device and /dev/stdout work as well, without sync.
 
+        **Duplicates**: with `dedupe="id"` an event whose field `id` has a value that one of the last `dedupe_max` lines of
+        the file has is not written again; it counts as delivered, and the log tells how many there were. So what a crash
+        sends again stands in the file once: `dedupe_max` has to be more than what that can be. What the file holds is
+        learned from its end when it is opened first (some 0.3 s for 200,000 lines) and takes 130 bytes of memory for each
+        id; looking costs 1.3 CPU-s a million events. Events without the field, or with an empty one, are always written.
+        Values are compared as they are written, of the record's own fields only. It goes with one file of JSON lines that
+        never rotates; what other writers add while it is open, it does not know.
+
         Example:
             `task(in_.FileTailing("app.log"), out.Json(), out.File("/var/log/app-%Y%m%d.json", compress="gzip"))`
 
@@ -547,12 +570,18 @@ class _Outputs:
         cert: str = "",
         key: str = "",
         verify: bool = True,
+        *,
+        retry_for: Duration | str | float | None = None,
     ) -> swak.plugins.outputs.fluentd.Fluentd:
         """Send events to a Fluentd server (forward protocol, version 1) and wait until it acks them.
 
         An event counts as delivered when the receiver has acked its chunk. A refused connection, a missing or wrong ack,
-        a connection that ends: the same events are sent again, for ever, with growing pauses; chunks that were acked
-        before are left out. A chunk whose ack got lost arrives twice.
+        a connection that ends: the same events are sent again with growing pauses (`retry_for`); chunks that were acked
+        before are left out. A chunk whose ack got lost is sent again under the same id, so that the receiver can tell: ours
+        takes it once, Fluentd and Fluent Bit take it twice. After a restart of swak the ids are the same only straight
+        behind a `DiskBuffer`: filters may stand between, but nothing that gathers, cuts or fans out, since a part of what
+        the spool holds is not named by its place there. Everything else gets random ids, and what was in flight when swak
+        was killed may arrive twice.
 
         Neighbours of one tag travel in one chunk of at most 2 MiB; a single larger event has a chunk of its own, and a
         receiver with a lower limit may never ack it (Fluent Bit: `Buffer_Max_Size`). Times keep their nanoseconds from
@@ -606,6 +635,8 @@ class _Outputs:
         fields: Sequence[str] | None = None,
         template: str = "",
         zone: str = "UTC",
+        *,
+        retry_for: Duration | str | float | None = None,
     ) -> swak.plugins.outputs.http.Http:
         """Post events to a URL, many in one request, and wait for the answer.
 
@@ -718,7 +749,11 @@ class _Outputs:
             `task(in_.FileTailing("access.ltsv"), out.Ltsv(), out.Stdout())`
         """
 
-    def Memory(self) -> swak.plugins.outputs.memory.Memory:
+    def Memory(
+        self,
+        *,
+        retry_for: Duration | str | float | None = None,
+    ) -> swak.plugins.outputs.memory.Memory:
         """Keep every event in the order of arrival, for tests and for looking at a flow from Python.
 
         Reading from another thread while a flow runs is safe. A successor after a failure keeps on filling the same list,
@@ -751,7 +786,11 @@ class _Outputs:
             `task(in_.FileTailing("/var/log/nginx/access.log"), out.Nginx(), out.Stdout())`
         """
 
-    def Null(self) -> swak.plugins.outputs.null.Null:
+    def Null(
+        self,
+        *,
+        retry_for: Duration | str | float | None = None,
+    ) -> swak.plugins.outputs.null.Null:
         """Drop everything, and count it: for measuring what the stages before cost, and for what is not wanted.
 
         A dropped event counts as delivered: an input's position moves over it.
@@ -820,11 +859,11 @@ class _Outputs:
     ) -> swak.plugins.buffers.sized_buffer.SizedBuffer:
         """Hold events in memory and release them in groups of exactly `count`.
 
-        The last group of a run may be smaller, and so may one that grows beyond 8 MiB before it is full. Order stays. A
-        group leaves as one batch, except where it cannot: above 1,000 parsed events or 256 KiB of lines, and where lines
-        of different tags meet, it leaves as several, one right after the other. There is no limit on age: with few events
-        a group waits until it is full. Nothing that is held counts as delivered: after a crash of the process an input
-        that can replay reads it again.
+        The last group of a run may be smaller, and so may one that grows beyond 8 MiB before it is full, or that others
+        wait for at `--memory-limit`. Order stays. A group leaves as one batch, except where it cannot: above 1,000 parsed
+        events or 256 KiB of lines, and where lines of different tags meet, it leaves as several, one right after the other.
+        There is no limit on age: with few events a group waits until it is full. Nothing that is held counts as delivered:
+        after a crash of the process an input that can replay reads it again.
 
         Example:
             `task(in_.FileTailing("/var/log/app.log"), out.SizedBuffer(100), out.Fluentd("192.168.0.1"))`
@@ -839,6 +878,8 @@ class _Outputs:
         fields: Sequence[str] | None = None,
         template: str = "",
         zone: str = "UTC",
+        *,
+        retry_for: Duration | str | float | None = None,
     ) -> swak.plugins.outputs.stdout.Stdout:
         """Print each event to standard output, at once and as whole lines.
 
@@ -893,6 +934,8 @@ class _Outputs:
         fields: Sequence[str] | None = None,
         template: str = "",
         zone: str = "UTC",
+        *,
+        retry_for: Duration | str | float | None = None,
     ) -> swak.plugins.outputs.tcp.Tcp:
         """Send each event over a TCP connection, by default as a line of JSON.
 
@@ -901,7 +944,7 @@ class _Outputs:
         matters, use a protocol with acks (`out.Fluentd`, `out.Http`). When the connection breaks, everything since the
         last look (0.1 s) is sent again, so some events may arrive twice, and the receiver may see a torn line at the end
         of the old connection. A refused connection, or a receiver that takes nothing for `timeout`: the same events are
-        sent again, for ever, with growing pauses. What the receiver says is ignored.
+        sent again with growing pauses (`retry_for`). What the receiver says is ignored.
 
         Formats are those of `out.File`; csv and tsv come without a header. A record that the format cannot carry goes to
         the dead letters. There is no TLS yet.
@@ -948,8 +991,9 @@ class _Outputs:
         """Hold events in memory and release all of them when the oldest is `age` old.
 
         Age counts from the arrival in the buffer. More than 8 MiB are never held: what is there is then released at once,
-        and at the end of the run, too. Order stays. Nothing that is held counts as delivered: after a crash of the process
-        an input that can replay reads it again. For ages of minutes and more, mind that a restart repeats that much.
+        and so it is at the end of the run, and while its input waits at `--memory-limit`. Order stays. Nothing that is held
+        counts as delivered: after a crash of the process an input that can replay reads it again. For ages of minutes and
+        more, mind that a restart repeats that much.
 
         Example:
             `task(in_.FileTailing("/var/log/app.log"), out.TimedBuffer("5M"), out.Fluentd("192.168.0.1"))`
@@ -989,6 +1033,8 @@ class _Outputs:
         fields: Sequence[str] | None = None,
         template: str = "",
         zone: str = "UTC",
+        *,
+        retry_for: Duration | str | float | None = None,
     ) -> swak.plugins.outputs.udp.Udp:
         """Send each event as one datagram, by default as JSON.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -45,6 +46,14 @@ def leave_constants_out() -> None:
             f"Hypothesis {hypothesis.__version__} collects the program's constants in another way than 6.170 does: its "
             f"draws would change with them; mend leave_constants_out in tests/conftest.py ({error})"
         ) from error
+
+
+def pytest_configure() -> None:
+    """Heed the signals that whoever started the tests ignores (nohup does): programs that tests start inherit that."""
+    for name in ("SIGHUP", "SIGINT"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 def pytest_collection_finish() -> None:

@@ -82,6 +82,16 @@ def receipt(told: str) -> str:
     return told[told.index("stage ") :]
 
 
+def test_what_is_read_again_stands_in_the_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "swak-once" / "access.jsonl"
+    assert up(tmp_path, "exactly_once.py").returncode == 0
+    lines = path.read_text(encoding="utf-8").splitlines()
+    again = up(tmp_path, "exactly_once.py")
+    assert (again.returncode, "not written again" in again.stderr) == (0, True)
+    assert path.read_text(encoding="utf-8").splitlines() == lines
+    assert len({json.loads(line)["id"] for line in lines}) == len(lines) == 2_500
+
+
 def test_the_custom_plugin_masks_mail_addresses(tmp_path: Path) -> None:
     done = up(tmp_path, "custom_plugin.py")
     assert done.returncode == 0

@@ -52,6 +52,7 @@ def test_the_stub_shows_what_may_be_written_for_each_option() -> None:
     text = stubs.stub_text()
     ast.parse(text)
     assert "        path: str | Sequence[str],\n" in text
+    assert "        *,\n        retry_for: Duration | str | float | None = None,\n    )" in text
     assert '        wait: Duration | str | float | None = "5s",\n' in text
     assert "        size: Size | str | int = 10,\n" in text
     assert "        seen: Sequence[Any] = ...,\n" in text

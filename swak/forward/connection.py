@@ -37,7 +37,7 @@ class Closed(Exception):  # noqa: N818 - the ordinary end of a connection
 class Promise:
     """A chunk that is to be acked when all of its parts are settled."""
 
-    __slots__ = ("chunk_id", "connection", "made", "open", "whole")
+    __slots__ = ("chunk_id", "connection", "is_repeat", "key", "made", "open", "repeats", "safe", "whole")
 
     def __init__(self, connection: Connection, chunk_id: str) -> None:
         self.connection = connection
@@ -45,6 +45,12 @@ class Promise:
         self.open: set[int] = set()
         self.made = 0
         self.whole = False
+        self.key = b""
+        """By which it is known when it comes again."""
+        self.is_repeat = self.safe = False
+        """Whether its events are those of an earlier chunk and not taken, and whether they are all settled."""
+        self.repeats: list[Promise] = []
+        """Repeats that wait for it."""
 
     def part(self, *, last: bool) -> int:
         """Note one more part and return its number."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import reprlib
 from collections import deque
 from errno import EPROTO
@@ -41,9 +39,9 @@ class Exchange:
     def next_bytes(self) -> memoryview:
         """Return what to send now."""
         if not self._rest:
-            chunk_id = base64.b64encode(os.urandom(16)).decode()
-            self._rest = memoryview(self._frames.popleft().packed(chunk_id, gzip=self._gzip))
-            self._waiting[chunk_id] = self._number
+            frame = self._frames.popleft()
+            self._rest = memoryview(frame.packed(gzip=self._gzip))
+            self._waiting[frame.chunk_id] = self._number
             self._number += 1
         return self._rest
 

@@ -5,9 +5,12 @@ https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1
 
 from __future__ import annotations
 
+import base64
+import os
 import struct
 import zlib
 from contextlib import suppress
+from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,10 +43,12 @@ class Frame(NamedTuple):
     entries: bytes
     size: int
     """Number of entries."""
+    chunk_id: str
+    """The same whenever it is sent."""
 
-    def packed(self, chunk_id: str, *, gzip: bool = False) -> bytes:
+    def packed(self, *, gzip: bool = False) -> bytes:
         """Return `[tag, entries, {"chunk": id, "size": size}]`: the receiver acks the id when it has the chunk."""
-        option: dict[str, Any] = {"chunk": chunk_id, "size": self.size}
+        option: dict[str, Any] = {"chunk": self.chunk_id, "size": self.size}
         if not gzip:
             return _ENCODER.encode((self.tag, self.entries, option))
         deflater = zlib.compressobj(GZIP_LEVEL, wbits=31)
@@ -51,9 +56,12 @@ class Frame(NamedTuple):
         return _ENCODER.encode((self.tag, entries, {**option, "compressed": "gzip"}))
 
 
-def frames(batch: Batch) -> list[Frame]:
+def frames(batch: Batch, place: str = "") -> list[Frame]:
     """Encode a whole batch: a frame for each run of equal tags, and for each CHUNK_BYTES of it.
 
+    `place` names the batch whenever it comes, after a restart, too; then each frame has an id that does so, else a
+    random one. Such an id is a hash of the entries, too: if filters or the bounds of frames are others after the
+    restart, a frame with other events has another id.
     One entry that is larger has a frame of its own. TypeError, OverflowError: a record holds what msgpack cannot
     carry (an object, a whole number beyond 64 bits). Bytes stay bytes; times become ISO text, keys text, and lone
     surrogates U+FFFD.
@@ -68,9 +76,19 @@ def frames(batch: Batch) -> list[Frame]:
     for tag, run in [(batch.tags, batch.count)] if isinstance(batch.tags, str) else _runs(batch.tags):
         stop = start + run
         packed = _packed(times[start:stop], records[start:stop]) if run else []
-        made += [Frame(whole(tag), entries, count) for entries, count in packed]
+        at = start
+        for entries, count in packed:
+            name = os.urandom(16) if not place else _hash(f"{place} {at} {tag}", entries)
+            made.append(Frame(whole(tag), entries, count, base64.b64encode(name).decode()))
+            at += count
         start = stop
     return made
+
+
+def _hash(place: str, entries: bytes) -> bytes:
+    made = blake2b(blake2b(place.encode("utf-8", "surrogatepass")).digest(), digest_size=16)
+    made.update(entries)
+    return made.digest()
 
 
 def event_time(time_ns: int) -> msgspec.msgpack.Ext | int:

@@ -15,6 +15,7 @@ from swak.forward.decoder import FRAME_BYTES
 from swak.forward.faults import Faults
 from swak.forward.gathering import Gathering
 from swak.forward.listener import Listener, NoRoomError
+from swak.forward.repeats import Repeats
 from swak.forward.tls import server_context
 from swak.log import get
 from swak.sockets.address import tune
@@ -57,6 +58,8 @@ class Settings(NamedTuple):
     frame_bytes_max: int = FRAME_BYTES
     connections_max: int = 4096
     held_bytes_max: int = HELD_BYTES
+    dedupe: int = 0
+    """How many settled chunks are remembered, so that they are not taken again."""
 
 
 class Server:
@@ -67,6 +70,7 @@ class Server:
         self._clock = clock
         self._log = log or get("swak.forward")
         self.faults = Faults(self._log, clock.monotonic)
+        self.repeats = Repeats(settings.dedupe, self._watch)
         self._selector = selectors.DefaultSelector()
         self._context: ssl.SSLContext | None = None
         self._listener: Listener | None = None
@@ -147,7 +151,10 @@ class Server:
         while self._settled:
             promise, number = self._settled.popleft()
             connection = promise.connection
-            if promise.settle(number) and connection in self._connections:
+            if not promise.settle(number):
+                continue
+            self._settled.extend(self.repeats.settled(promise))
+            if connection in self._connections:
                 try:
                     connection.keep(promise)
                 except Closed as closed:
@@ -265,10 +272,14 @@ class Server:
                     self._current = None
                     break
                 if incoming.chunk_id is not None and self._promise is None:
-                    self._promise = connection.promise(incoming.chunk_id)
-                gathering.add(incoming, self._promise)
+                    self._promise = self.repeats.promise(connection, incoming.tag, incoming.chunk_id)
+                if self._promise is not None and self._promise.is_repeat:
+                    self._settled.extend(self.repeats.passed_over(self._promise, last=incoming.last))
+                else:
+                    gathering.add(incoming, self._promise)
                 self._promise = None if incoming.last else self._promise
         except Closed as closed:
+            self.repeats.forget(self._promise)
             self._current = self._promise = None
             self._drop(connection, closed)
         if connection in self._connections:
@@ -312,6 +323,7 @@ class Server:
             self._selector.unregister(connection.sock)
             connection.mask = 0
         connection.sock.close()
+        connection.ended = True
         if closed.reason:
             self.faults.note(closed.reason, connection.peer, closed.detail)
 

@@ -163,6 +163,13 @@ class AppendFile:
             self._sync_descriptor()
         self._check_lost()
 
+    def secured(self) -> int:
+        """Return the descriptor, with all that the file holds on disk, whoever wrote it. OSError: it may not be."""
+        if self.manner.durable:
+            _datasync(self._fd)
+            sync_folder(Path(self.path).parent)
+        return self._fd
+
     def leads_here(self) -> bool:
         """Tell whether the path still leads to the open file."""
         try:

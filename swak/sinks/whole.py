@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Framing = Literal["lines", "csv", "rubydebug", "msgpack"]
 """How the events of a file can be told apart. A quoted value of csv may hold line ends; rubydebug has many lines."""
@@ -34,6 +34,26 @@ def whole_end(fd: int, size_bytes: int, framing: Framing) -> int | None:
     if not size_bytes:
         return 0
     return _ENDS[framing](fd, size_bytes)
+
+
+def lines_backwards(fd: int) -> Iterator[bytes]:
+    """Yield the lines of a file without their ends, the last one first: as a rule what is behind the last line end.
+
+    Reads no further than lines are asked for.
+    """
+    end = os.lseek(fd, 0, os.SEEK_END)
+    rest: list[bytes] = []
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        first, *lines = read_at(fd, end - start, start).split(b"\n")
+        if lines:
+            rest.append(lines.pop())
+            yield b"".join(reversed(rest))
+            yield from reversed(lines)
+            rest = []
+        rest.append(first)
+        end = start
+    yield b"".join(reversed(rest))
 
 
 def read_at(fd: int, size_bytes: int, offset: int) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
+from swak.ack import Ack
 from swak.errors import EndOfInput, Refused, Retry
-from swak.event import Block, Chunk
+from swak.event import BLOCK_BYTES, EVENTS_MAX, Block, Chunk
 from swak.plugin import Extent, Input, Output, Pending
 from swak.spool.bodies import BodyError, carries, from_bytes, to_bytes
 from swak.spool.recent import RECENT_BYTES
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SOURCE = "spool"
 FULL_S = 0.05
 """How soon a full spool is tried again."""
+CROWD = 64
+"""So many frames that wait are read together if they are small: an output may need a millisecond for each batch."""
 SAVE_S = 1.0
 """How often the place that is settled is written down while it moves."""
 
@@ -151,7 +154,11 @@ class SpoolWriter(Output):
 
 
 class SpoolReader(Input):
-    """Takes out of the spool, in order, and tells it what is settled."""
+    """Takes out of the spool, in order, and tells it what is settled.
+
+    A position is the spool's name and the number of a frame up to which all is read, and perhaps how many events of
+    the next one: lines are handed out in pieces of EVENTS_MAX at most, so that a parser need not cut them.
+    """
 
     replays = True
 
@@ -161,6 +168,8 @@ class SpoolReader(Input):
         self._shared, self._name = self._parts
         self._spool: Spool | None = None
         self._from: Any = None
+        self._rest: Chunk | None = None
+        """What is left of a frame; its position is that of the whole one."""
         self._save_at = 0.0
         self._notes = ""
         self._losses: dict[str, int] = {}
@@ -185,25 +194,57 @@ class SpoolReader(Input):
 
     def open(self) -> None:
         self._spool = self._shared.join(self)
-        known = isinstance(self._from, list) and len(self._from) == 2 and self._from[0] == self._spool.state.spool
-        self._spool.seek(int(self._from[1]) if known else 0)
-        self._begin = max(int(self._from[1]) if known else 0, self._spool.state.settled)
-        self._taken = self._begin
+        name, number, self._skip = _parts(self._from)
+        number = number if name == self._spool.state.spool else 0
+        self._spool.seek(number)
+        self._begin = self._taken = max(number, self._spool.state.settled)
+        self._skip = self._skip if self._begin == number else 0
+        self._rest = None
         self._before = (self._spool.state.dropped, self._spool.state.damaged)
 
-    def read(self) -> Chunk | None:
+    def read(self) -> Chunk | list[Chunk] | None:
+        """Return the next frame; of many small ones that wait, several, which go on as one batch."""
         assert self._spool is not None
         self._keep_up(self._spool)
+        first = self._next(self.wait_s, ends=True)
+        if first is None or self._spool.last - self._taken < CROWD:
+            return first
+        crowd, events, size_bytes = [first], first.body.count, first.body.size_bytes
+        while len(crowd) < CROWD and events < EVENTS_MAX // 2 and size_bytes < BLOCK_BYTES // 2:
+            another = self._next(0.0, ends=False)
+            if another is None:
+                break
+            crowd.append(another)
+            events += another.body.count
+            size_bytes += another.body.size_bytes
+        return crowd
+
+    def _next(self, wait_s: float, *, ends: bool) -> Chunk | None:
+        assert self._spool is not None
+        if self._rest is not None:
+            return self._piece(self._rest, self._done)
         over = self._shared.written  # before looking: what is appended between the two would stay there
-        taken = self._spool.take(self.wait_s)
+        taken = self._spool.take(wait_s)
         if taken is None:
-            if over:
+            if over and ends:
                 raise EndOfInput
             return None
-        self._taken = taken.number
-        position = [self._spool.state.spool, taken.number]
         body, tags = self._content(taken.recent, taken.body)
-        return Chunk(body, tags, SOURCE, position, _stay)
+        skipped, self._skip = self._skip if taken.number == self._begin + 1 else 0, 0
+        if 0 < skipped < body.count:
+            body, tags = body.cut(skipped, body.count), tags if isinstance(tags, str) else tags[skipped:]
+        whole = Chunk(body, tags, SOURCE, [self._spool.state.spool, taken.number], _stay)
+        return self._piece(whole, skipped)
+
+    def _piece(self, chunk: Chunk, done: int) -> Chunk:
+        """Return a frame, or its next EVENTS_MAX lines; `done` events of it came before."""
+        body, (name, number) = chunk.body, chunk.position
+        if not isinstance(body, Block) or body.count <= EVENTS_MAX:
+            self._rest, self._taken = None, number
+            return chunk
+        self._done = done + EVENTS_MAX
+        self._rest = chunk._replace(body=body.cut(EVENTS_MAX, body.count))
+        return chunk._replace(body=body.cut(0, EVENTS_MAX), position=[name, number - 1, self._done])
 
     def _content(self, recent: Any, data: bytes | None) -> Any:
         if recent is not None:
@@ -217,9 +258,9 @@ class SpoolReader(Input):
 
     def _keep_up(self, spool: Spool) -> None:
         """Tell the spool what is settled; have it written down when a segment is done with, or a second has passed."""
-        position = self.settled(SOURCE) if self.settled is not None else None
-        if isinstance(position, list) and position[0] == spool.state.spool:
-            spool.settle(int(position[1]))
+        name, number, _ = _parts(self.settled(SOURCE) if self.settled is not None else None)
+        if name == spool.state.spool:
+            spool.settle(number)
         now = self.clock.monotonic()
         if not spool.worth_saving and now < self._save_at:
             return
@@ -261,8 +302,9 @@ class SpoolReader(Input):
         return {} if self._extent is None else {SOURCE: [self._extent]}
 
     def reached(self, position: Position) -> tuple[int, int] | None:
-        cycle = _cycle(position[0]) if isinstance(position, list) and len(position) == 2 else None
-        return None if cycle is None else (cycle, int(position[1]))
+        name, number, _ = _parts(position)
+        cycle = _cycle(name)
+        return None if cycle is None else (cycle, number)
 
     def interrupt(self) -> None:
         spool = self._spool
@@ -277,6 +319,26 @@ class SpoolReader(Input):
             self.extents()
         self._spool = None
         self._shared.leave(self, for_good=False)
+
+
+def place_of(ack: Ack) -> str:
+    """Return what names a batch just as a spool gave it, whenever it comes; empty for any other batch.
+
+    A part of a batch, and what was joined of several, has the place of a whole one, or of the last: that names it not.
+    """
+    source, position = ack.origin
+    name = _parts(position)[0]
+    return " ".join(map(str, position)) if type(ack) is Ack and source == SOURCE and name else ""
+
+
+def _parts(position: Position) -> tuple[str, int, int]:
+    """Return a spool's name, the number of a frame, and how many events of the next one; no name: it is no position."""
+    match position:
+        case [str(name), int(number)]:
+            return name, number, 0
+        case [str(name), int(number), int(events)]:
+            return name, number, events
+    return "", 0, 0
 
 
 def _cycle(spool: object) -> int | None:

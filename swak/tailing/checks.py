@@ -11,7 +11,7 @@ from swak.tailing.multiline import parse_multiline
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FIELDS = ("path", "offset", "host")
+FIELDS = ("path", "offset", "host", "id")
 """Fields that can be added to events."""
 
 

@@ -184,7 +184,7 @@ class Follower:
             codec = self._find_codec(self.offset)
             header = header_before(self.content, codec, self.offset, self._shape.header)
             self._owes_header = False
-            if header and (taken := self._shape.take(codec, self._piece(header), whole=True)):
+            if header and (taken := self._shape.take(codec, self._piece(header)._replace(source=""), whole=True)):
                 self.behind = True
                 return taken[1]
         if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
@@ -361,7 +361,7 @@ class Follower:
         return body
 
     def _piece(self, data: bytes, cut_bytes: int = 0) -> Piece:
-        return Piece(data, self.offset, self.path, self._now_ns(), cut_bytes)
+        return Piece(data, self.offset, self.path, self._now_ns(), cut_bytes, self.origin, self.source, self._cycle)
 
     def _line_is_open(self, offset: int) -> bool:
         codec = self._find_codec(self._size_bytes)
@@ -396,4 +396,4 @@ class Follower:
         self.offset = self._scanned = self._held = self._size_bytes = 0
         self._fingerprint = Fingerprint()
         self._codec = None
-        self._ending, self._owes_line_end = "", False
+        self._ending, self._owes_line_end, self.origin = "", False, ""

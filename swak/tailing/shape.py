@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 from swak.event import BLOCK_BYTES, EVENTS_MAX, Block, Dicts
 from swak.tailing.encoding import codec_for
@@ -35,6 +37,17 @@ class Piece(NamedTuple):
     """When they were read."""
     cut_bytes: int = 0
     """What was left out before the end of their only line."""
+    origin: str = ""
+    """Of a copy: of which content of which file."""
+    source: str = ""
+    """The file; nothing where its bytes come a second time on purpose."""
+    cycle: int = 0
+    """How often its content began anew."""
+
+    def generation(self) -> str:
+        """Return a short text for that content of that file, the same whatever the file is called."""
+        name = self.origin or f"{self.source} {self.cycle}"
+        return blake2b(name.encode(), digest_size=8).hexdigest() if self.source else ""
 
 
 class Shape:
@@ -52,7 +65,7 @@ class Shape:
         raw_field: str = "",
         header: Sequence[str] = (),
     ) -> None:
-        """`fields`: which of "path", "offset" and "host" are added; `raw_field`: where bytes go that are no text.
+        """`fields`: which of "path", "offset", "host" and "id" are added; `raw_field`: where bytes go that are no text.
 
         `header`: how lines begin that say how the ones after them are read.
         """
@@ -65,6 +78,7 @@ class Shape:
         self._encoding = encoding
         self._path = "path" in fields
         self._offset = "offset" in fields
+        self._id = "id" in fields
         self._host = {"host": host} if "host" in fields else {}
         self._raw_field = raw_field
         self._plain = multiline is None and not fields
@@ -125,6 +139,7 @@ class Shape:
                 lines[index] = codec.shorten(line, limit)
                 self._note_cut(len(line) - len(lines[index]), piece)
         texts = self._texts(codec, lines)
+        generation = piece.generation() if self._id else ""
         records: list[Record] = []
         at = 0
         for count in counts:
@@ -133,6 +148,11 @@ class Shape:
                 record["path"] = piece.path
             if self._offset:
                 record["offset"] = offsets[at]
+            if generation:
+                # The text counts, too: an event that was handed out before it was complete is another one, when it
+                # is read again; so is what stands at the same place after a truncation that no checkpoint knows of.
+                check = crc32(codec.line_end.join(lines[at : at + count]))
+                record["id"] = f"{generation}-{offsets[at]}-{check:08x}"
             record |= self._host
             if self._raw_field and any(map(codec.is_bad, lines[at : at + count])):
                 record[self._raw_field] = codec.line_end.join(lines[at : at + count])

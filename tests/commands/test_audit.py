@@ -1,39 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from swak.checkpoint import Checkpoint
-from tests.flows.agent import Agent, tail_of
+from tests.flows.agent import Agent, swak, tail_of
 from tests.flows.waiting import until
-from tests.house import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 RECIPE = 'task(in_.FileTailing("app.log"), out.File("out.txt", format="raw"), name="app")'
-
-
-def swak(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "swak", *arguments]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=50,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -119,4 +101,6 @@ def test_what_was_lost_is_named(folder: Path) -> None:
     finally:
         agent.kill()
     found = swak(folder, "audit")
-    assert (found.returncode, " events of app/DummyData: read, not settled, and" in found.stdout) == (1, True), found.stdout
+    assert (found.returncode, " events of app/DummyData: read, not settled, and" in found.stdout) == (1, True), (
+        found.stdout
+    )

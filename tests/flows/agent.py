@@ -21,12 +21,33 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def swak(
+    folder: Path, *arguments: str, fault: str = "", said: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of swak to its end; state is kept in `home`. `fault`: where to stop dead; `said`: environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "swak", *arguments],
+        cwd=folder,
+        env=environ(folder, fault) | (said or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+def environ(folder: Path, fault: str = "") -> dict[str, str]:
+    """Return the environment of a swak that is not disturbed by ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SWAK")}
+    return kept | {"SWAK_FAULT": fault, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
+
+
 class Agent:
     """One `swak up` process with its own folder: its log goes to `agent.log` there, its output to `stdout.txt`."""
 
     def __init__(self, folder: Path, *arguments: str, given: str | None = None) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SWAK")}
-        environment |= {"SWAK_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        environment = environ(folder) | {"PYTHONUNBUFFERED": "1"}
         self.log_path, self.out_path = folder / "agent.log", folder / "stdout.txt"
         given_dir = arguments[arguments.index("--data-dir") + 1] if "--data-dir" in arguments else "home/data"
         self.data_dir = folder / given_dir

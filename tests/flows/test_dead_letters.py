@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from swak.deadletters import Shelf
-from tests.house import ROOT
+from tests.flows.agent import swak
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.flows.conftest import Start
@@ -40,22 +39,6 @@ def folder(tmp_path: Path) -> Path:
     with (tmp_path / "app.log").open("w") as log:
         log.writelines(f"{n} {'x' * 400 if n % EVERY else 'BAD' * 400}\n" for n in range(LINES))
     return tmp_path
-
-
-def swak(folder: Path, *arguments: str, fault: str = "") -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("SWAK")}
-    environ |= {"SWAK_FAULT": fault, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "swak", *arguments]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def up(folder: Path, limit: str, full: str, fault: str = "") -> subprocess.CompletedProcess[str]:
@@ -112,12 +95,9 @@ def test_the_oldest_go_for_room_where_that_was_chosen(folder: Path) -> None:
     assert shelf(folder).size_bytes <= 300 * 1024
 
 
-def test_the_environment_may_say_it_too(folder: Path, monkeypatch: pytest.MonkeyPatch, start: Start) -> None:
-    del start
-    for name, value in (("MAX", "300KiB"), ("FULL", "drop_oldest")):
-        monkeypatch.setenv(f"SWAK_DEAD_LETTERS_{name}", value)
-    command = [sys.executable, "-m", "swak", "up", "--once", "--no-view", "--data-dir", "home/data", "recipe.py"]
-    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=50, check=False)
+def test_the_environment_may_say_it_too(folder: Path) -> None:
+    said = {"SWAK_DEAD_LETTERS_MAX": "300KiB", "SWAK_DEAD_LETTERS_FULL": "drop_oldest"}
+    swak(folder, "up", "--once", "--no-view", "recipe.py", said=said)
     assert shelf(folder).taken.dropped > 0
 
 

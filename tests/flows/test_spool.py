@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import pytest
 
 from swak.audit import Audit
 from swak.ledger import Ledger
-from tests.house import ROOT
+from tests.flows.agent import environ, swak
 from tests.oracle import judge
 
 if TYPE_CHECKING:
@@ -50,25 +49,8 @@ task(
 """
 
 
-def command(*options: str, hurry: bool) -> list[str]:
-    return [sys.executable, *(["-c", HURRY] if hurry else ["-m", "swak"]), "up", "--no-view", *options, "recipe.py"]
-
-
-def environ(folder: Path, fault: str) -> dict[str, str]:
-    return {**os.environ, "SWAK_FAULT": fault, "PYTHONPATH": str(ROOT), "SWAK_HOME": str(folder / "home")}
-
-
-def up(folder: Path, fault: str = "", *, hurry: bool = False) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command("--once", hurry=hurry),
-        cwd=folder,
-        env=environ(folder, fault),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+def up(folder: Path, fault: str = "") -> subprocess.CompletedProcess[str]:
+    return swak(folder, "up", "--once", "--no-view", "recipe.py", fault=fault)
 
 
 def up_while_it_grows(folder: Path, fault: str) -> int:
@@ -76,7 +58,10 @@ def up_while_it_grows(folder: Path, fault: str) -> int:
     lines = (folder / "app.log").read_bytes().splitlines(keepends=True)
     with (folder / "app.log").open("wb", buffering=0) as log:
         running = subprocess.Popen(
-            command("-q", hurry=True), cwd=folder, env=environ(folder, fault), stdin=subprocess.DEVNULL
+            [sys.executable, "-c", HURRY, "up", "-q", "recipe.py"],
+            cwd=folder,
+            env=environ(folder, fault),
+            stdin=subprocess.DEVNULL,
         )
         try:
             while lines:
@@ -113,12 +98,11 @@ def assert_all_came(folder: Path) -> None:
     ids=str,
 )
 def test_nothing_is_lost_wherever_it_stops(folder: Path, first: str, second: str) -> None:
-    hurry = first.startswith(tuple(SAVES))
-    if hurry and first.endswith(":10"):
+    if first.startswith(tuple(SAVES)) and first.endswith(":10"):
         assert up_while_it_grows(folder, first) == KILLED
     else:
-        assert up(folder, first, hurry=hurry).returncode == KILLED
-    again = up(folder, second, hurry=hurry)  # once more while it recovers, or soon after
+        assert up(folder, first).returncode == KILLED
+    again = up(folder, second)  # once more while it recovers, or soon after
     last = up(folder) if again.returncode == KILLED else again
     assert (last.returncode, "0 lost" in last.stderr) == (0, True), last.stderr
     assert_all_came(folder)

@@ -6,7 +6,7 @@ import pytest
 from swak.forward.exchange import Exchange
 from swak.forward.frames import Frame
 
-FRAMES = [Frame("a", b"\x92\x00\x80", 1), Frame("b", b"\x92\x00\x80", 1)]
+FRAMES = [Frame("a", b"\x92\x00\x80", 1, "first"), Frame("b", b"\x92\x00\x80", 1, "second")]
 
 
 def sent(exchange: Exchange) -> list[str]:
@@ -30,6 +30,7 @@ def test_it_is_over_when_every_chunk_was_acked() -> None:
 def test_only_what_was_acked_without_a_gap_counts() -> None:
     exchange = Exchange(FRAMES)
     first, second = sent(exchange)
+    assert (first, second) == ("first", "second")
     exchange.answered({"ack": second})
     assert exchange.acked() == 0
     exchange.answered({"ack": first})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from swak.event import Batch, Rows
 from swak.forward.decoder import Decoder, Incoming
 from swak.forward.frames import CHUNK_BYTES, Frame, ack, frames
+from swak.spool.bodies import from_bytes, to_bytes
 from swak.testing import batch_of, block_of, event, promise
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Row(msgspec.Struct, gc=False):
 
 def unpacked(frame: Frame) -> list[Any]:
     """Read a frame with msgpack's own reader."""
-    tag, entries, option = msgpack.unpackb(frame.packed("id"))
-    assert (tag, option) == (frame.tag, {"chunk": "id", "size": frame.size})
+    tag, entries, option = msgpack.unpackb(frame.packed())
+    assert (tag, option) == (frame.tag, {"chunk": frame.chunk_id, "size": frame.size})
     reader = msgpack.Unpacker(strict_map_key=False, timestamp=0)
     reader.feed(entries)
     return list(reader)
@@ -75,6 +76,33 @@ def test_chunks_are_cut_between_events() -> None:
     assert [record["n"] for record in records_of(made)] == list(range(10_000))
 
 
+def ids(batch: Batch, place: str = "") -> list[str]:
+    return [frame.chunk_id for frame in frames(batch, place)]
+
+
+def test_ids_are_never_the_same() -> None:
+    batch = batch_of([event({"n": 1}, tag=tag) for tag in "abab"])
+    assert len({*ids(batch), *ids(batch)}) == 8
+
+
+def test_the_ids_of_a_batch_that_has_a_place_are_the_same_whenever_it_comes() -> None:
+    batch = batch_of([event({"n": 1}, tag=tag) for tag in "abab"])
+    assert ids(batch, "spool 7") == ids(batch, "spool 7")
+    assert len({*ids(batch, "spool 7"), *ids(batch, "spool 8"), *ids(batch, "other 7")}) == 12
+    assert {len(one) for one in ids(batch, "spool 7")} == {24}
+
+
+def test_the_ids_are_those_of_the_events_whether_they_come_from_memory_or_from_disk() -> None:
+    rows = Batch(Rows([Row(1, "a"), Row(2)], [1, NS]), "t", promise())
+    assert ids(Batch(*from_bytes(to_bytes(rows)), promise()), "spool 7") == ids(rows, "spool 7")
+
+
+def test_other_events_at_the_same_place_have_another_id() -> None:
+    few, more = (batch_of([event({"n": n}) for n in range(count)]) for count in (2, 3))
+    later = batch_of([event({"n": n}, at_s=1) for n in range(2)])
+    assert len({*ids(few, "spool 7"), *ids(more, "spool 7"), *ids(later, "spool 7")}) == 3
+
+
 def test_one_huge_event_has_a_chunk_of_its_own() -> None:
     huge = "x" * (CHUNK_BYTES + 1)
     made = frames(batch_of([event({"n": 1}), event({"text": huge}), event({"n": 2})]))
@@ -112,7 +140,7 @@ def test_an_event_time_that_looks_like_a_date_changes_nothing() -> None:
 def test_the_times_of_many_events_are_their_own() -> None:
     times = [n * NS // 4 for n in range(100)] * 8 + [-1]
     batch = batch_of([event({}).replace(time_ns=time_ns) for time_ns in times])
-    assert received(frames(batch)[0].packed("id"))[0].times == [*times[:-1], -NS]
+    assert received(frames(batch)[0].packed())[0].times == [*times[:-1], -NS]
 
 
 @pytest.mark.parametrize("value", [10**30, -(2**63) - 1, object(), {(1, 2): 3}.keys(), 1j])
@@ -131,7 +159,7 @@ VALUES = st.recursive(
 @given(st.lists(st.tuples(st.integers(0, 2**32 * NS - 1), st.dictionaries(st.text(), VALUES, max_size=4)), min_size=1))
 def test_what_is_sent_is_what_is_received(entries: list[tuple[int, dict[str, Any]]]) -> None:
     batch = batch_of([event(record).replace(time_ns=time_ns) for time_ns, record in entries])
-    (incoming,) = received(frames(batch)[0].packed("id"))
+    (incoming,) = received(frames(batch)[0].packed())
     assert [*zip(incoming.times, incoming.records, strict=True)] == entries
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swak.sinks import append, whole
-from swak.sinks.append import AppendFile
+from swak.sinks.append import AppendFile, Manner
 from swak.sinks.guard import Guard
 
 if TYPE_CHECKING:
@@ -307,6 +307,21 @@ def test_close_syncs_and_tells_later_when_it_could_not(
         file.sync()
 
 
+def test_what_others_left_unsynced_can_be_made_safe(path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(append, "_datasync", synced.append)
+    path.write_bytes(b"a\n")
+    file = opened(path, guard)
+    fd = file.secured()
+    assert synced == [fd]
+    file.close()
+    careless = AppendFile(str(path), Manner(durable=False))
+    careless.open(guard)
+    careless.secured()
+    assert synced == [fd]
+    careless.close()
+
+
 def test_a_successor_takes_over_what_is_pending_in_the_same_file(path: Path, guard: Guard) -> None:
     old = opened(path, guard)
     old.write(b"a\n")
@@ -368,7 +383,7 @@ def test_a_thread_that_hung_before_mending_mends_nothing_after_abort(path: Path,
 
 KILLED = """
 import sys
-from swak.sinks.append import AppendFile
+from swak.sinks.append import AppendFile, Manner
 from swak.sinks.guard import Guard
 file, n = AppendFile(sys.argv[1]), 0
 file.open(Guard())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from swak.formats.columns import csv_line
 from swak.formats.plain import utf8
+from swak.sinks import whole
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.guard import Guard
 from swak.sinks.whole import Framing, framing_of, whole_end
@@ -105,3 +106,13 @@ def test_formats_are_told_apart_by_lines_unless_they_have_others_inside() -> Non
         "csv",
         "msgpack",
     ]
+
+
+@given(st.binary(max_size=60), st.integers(1, 9))
+def test_lines_come_backwards_however_the_file_is_cut_into_blocks(data: bytes, block_bytes: int) -> None:
+    data = data.replace(b"\x00", b"\n")
+    with tempfile.TemporaryFile() as file, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(whole, "BLOCK_BYTES", block_bytes)
+        file.write(data)
+        file.flush()
+        assert list(whole.lines_backwards(file.fileno()))[::-1] == data.split(b"\n")

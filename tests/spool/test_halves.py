@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from swak import Event, Filter, in_, out, running, task
+from swak import Batch, Event, Filter, Output, Retry, in_, option, out, running, task
+from swak.ack import Ack, Sources, join
+from swak.datadir import DataDir
+from swak.event import EVENTS_MAX
+from swak.spool.bodies import to_bytes
+from swak.spool.halves import CROWD, SOURCE, place_of
 from swak.spool.spool import Spool
-from swak.testing import FlakyOutput, Recorder
-from tests.flows.waiting import until
+from swak.testing import FlakyOutput, Recorder, batch_of, event
+from tests.flows.waiting import until, view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +77,20 @@ def test_what_a_run_left_in_the_spool_the_next_one_sends(tmp_path: Path) -> None
     with running(task(in_.Memory([]), out.DiskBuffer(str(tmp_path)), alive)):
         alive.wait_for(COUNT)
     assert numbers(alive) == list(range(1, COUNT + 1))
+
+
+def test_many_small_batches_that_wait_go_on_as_few(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, max_bytes=1 << 30)
+    spool.open()
+    for number in range(1, 10 * CROWD + 1):
+        spool.append(to_bytes(batch_of([event({"f1": number})])), 1)
+    spool.sync()
+    spool.close()
+    alive = Recorder()
+    with running(task(in_.Memory([]), out.DiskBuffer(str(tmp_path)), alive)):
+        alive.wait_for(10 * CROWD)
+    assert numbers(alive) == list(range(1, 10 * CROWD + 1))
+    assert len(alive.batches) == 9 + CROWD, "the last ones come one by one"
 
 
 def test_a_full_spool_holds_up_what_is_in_front_and_loses_nothing(tmp_path: Path) -> None:
@@ -145,3 +164,93 @@ def test_both_ends_may_be_replaced(tmp_path: Path, fsync: str | None) -> None:
             recorder.wait_for(500 * (number + 1))
         until(lambda: COUNT in numbers(recorder), "the last one has arrived")
     assert sorted(set(numbers(recorder))) == list(range(1, COUNT + 1))
+
+
+def spooled(source: str = SOURCE, position: Any = ("spool", 7)) -> Ack:
+    sources = Sources()
+    return sources.register(source, list(position) if isinstance(position, tuple) else position, 4, Free())
+
+
+class Free:
+    """The lease of a reader that nobody revoked."""
+
+    revoked = False
+
+
+def test_a_batch_that_is_one_frame_has_a_place_that_names_it() -> None:
+    ack = spooled()
+    assert place_of(ack) == "spool 7"
+    ack.settle()
+
+
+def test_parts_of_a_frame_and_what_was_joined_of_several_have_none() -> None:
+    whole = spooled()
+    parts = whole.split(2)
+    other = spooled(position=("spool", 8))
+    joined = join([whole, other])
+    assert [place_of(one) for one in (*parts, joined, join([other]))] == ["", "", "", "spool 8"]
+    joined.settle()
+
+
+@pytest.mark.parametrize("position", [None, 7, {"offset": 7}, ("spool", "7"), ("spool", 7, 8, 9)])
+def test_positions_of_other_inputs_are_no_places(position: Any) -> None:
+    for ack in (spooled(position=position), spooled("file")):
+        assert place_of(ack) == ""
+        ack.settle()
+
+
+class Lines(Output):
+    """Note the lines of each batch and its place; after so many batches be down."""
+
+    batches_max: int = option("Batches to take.", default=100)
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.got: list[tuple[str, list[str]]] = []
+
+    def write(self, batch: Batch) -> None:
+        if len(self.got) >= self.batches_max:
+            raise Retry("enough")
+        self.got.append((place_of(batch.ack), [record["message"] for record in batch.body.records()]))
+
+    def fresh(self) -> Self:
+        made = super().fresh()
+        made.got = self.got
+        return made
+
+
+def spooled_lines(folder: Path, lines: Lines) -> Any:
+    path = folder / "app.log"
+    return task(in_.FileTailing(str(path)), out.DiskBuffer(str(folder / "spool"), fsync="1ms"), lines, name="t")
+
+
+def test_lines_come_in_pieces_that_a_parser_takes_whole_and_each_has_a_place(tmp_path: Path) -> None:
+    count = 2 * EVENTS_MAX + 500
+    (tmp_path / "app.log").write_text("".join(f"{n}\n" for n in range(count)))
+    lines = Lines()
+    with running(spooled_lines(tmp_path, lines), once=True) as run:
+        assert run.wait(20)
+    assert [int(line) for _, got in lines.got for line in got] == list(range(count))
+    assert [len(got) for _, got in lines.got] == [EVENTS_MAX, EVENTS_MAX, 500]
+    assert len({place for place, _ in lines.got}) == 3
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3])
+def test_a_restart_goes_on_between_the_pieces_of_a_frame_and_their_places_stay(tmp_path: Path, taken: int) -> None:
+    count = 2 * EVENTS_MAX + 500
+    (tmp_path / "app.log").write_text("".join(f"{n}\n" for n in range(count)))
+    first, second, whole = Lines(taken), Lines(), Lines()
+    data_dir = str(tmp_path / "data")
+    with running(spooled_lines(tmp_path, first), data_dir=DataDir.resolve(data_dir)) as run:
+        until(lambda: len(first.got) == taken and view_of(run, "Lines").mailbox_batches == 3 - taken, "it comes")
+        until(lambda: run.receipt().inputs[0].delivered == count, "everything is on disk")
+        run.stop()
+    with running(spooled_lines(tmp_path, second), data_dir=DataDir.resolve(data_dir), once=True) as run:
+        assert run.wait(20)
+    assert [int(line) for _, got in first.got + second.got for line in got] == list(range(count))
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "app.log").rename(tmp_path / "whole" / "app.log")
+    with running(spooled_lines(tmp_path / "whole", whole), once=True) as run:
+        assert run.wait(20)
+    ends = [place.partition(" ")[2] for place, _ in whole.got]
+    assert [place.partition(" ")[2] for place, _ in first.got + second.got] == ends

@@ -71,6 +71,11 @@ class FileTailing(Input):
       after a restart or with `from_="end"`, the last line before that begins like each of `header` comes once more.
     - **Compressed files** that a pattern matches are left alone and told; with `compressed=True` gzip, bzip2 and xz
       are read (positions count unpacked bytes: a restart unpacks again what it skips).
+    - **Ids**: with `fields=["id"]` each event has a short text that is the same whenever it is read again, after a
+      restart, a rename, or in a copy: a hash of the file's identity and of how often its content began anew, the
+      offset of the first byte, and a checksum of the text. Outputs can refuse what has an id that they hold already
+      (`out.File(dedupe="id")`). Parsers need `keep=True` to leave the field in; a field `id` of the text replaces it.
+      A header line that comes once more has none.
     - **Missing, not permitted, failing**: told once, and tried again each second; other files go on meanwhile. A file
       that grows and is not read for 10 s is opened again.
     - **Thousands of files**: the soft limit of open files is raised to the hard one. Beyond that the files that are
@@ -100,8 +105,10 @@ class FileTailing(Input):
         "How lines make one event: the pattern of its first line, or start, continue, end, timeout, max_bytes.",
         default=None,
     )
-    fields: list[str] = option('Fields to add: any of "path", "offset" (of the first byte), "host".', default=[])
-
+    fields: list[str] = option(
+        'Fields to add: any of "path", "offset" (of the first byte), "host", "id" (the same if it is read again).',
+        default=[],
+    )
     header: list[str] = option('How lines begin that tell how to read the following ones, e.g. "#Fields:".', default=[])
 
     replays: ClassVar[bool] = True
@@ -127,6 +134,10 @@ class FileTailing(Input):
     def notes(self) -> str:
         return self.shortfalls.text()
 
+    def losses(self) -> dict[str, int]:
+        found = self.shortfalls
+        return {"truncated or deleted unread, bytes": found.bytes_dropped, "cut by max_line, bytes": found.bytes_cut}
+
     def reads(self, path: str) -> bool:
         return self._tree().wants(path)
 
@@ -134,7 +145,7 @@ class FileTailing(Input):
         self._marks = marks_from(positions) if positions else None
 
     def open(self) -> None:
-        self._shortfalls = Shortfalls()
+        self._shortfalls = self.shortfalls  # those of before, where it is opened anew
         self._extents = Extents(self._marks or {})
         shape = Shape(
             self._shortfalls,

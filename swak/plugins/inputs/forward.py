@@ -40,6 +40,11 @@ class Forward(Input):
       in the log; no other one notices. Large chunks on their way take 256 MiB of memory: beyond that they are received
       one after the other. Of compression it takes gzip only; other kinds are refused by their name.
     - **Heartbeats** by TCP and by UDP are answered.
+    - **What comes again**: a chunk whose sender never got the ack is sent again under its id. Where one of that tag
+      and id was settled already it is acked at once and not taken, and while it is under way its ack waits for the
+      first one; the receipt counts both. The last `dedupe` ids are known, 130 bytes each, until a restart. What has no
+      wish for an ack, ids of less than 16 characters, and those of Fluent Bit are never refused: its ids are hashes of
+      the content, which two chunks may share.
 
     A buffer in memory keeps events unsettled: where it may do so for longer than `ack_timeout`, `swak check` refuses
     it, because senders would send everything again and again.
@@ -62,9 +67,10 @@ class Forward(Input):
     timeout: Duration = option("How long a handshake, or a pause within a chunk, may take.", default="30s", above=0)
     chunk_max: Size = option("Largest chunk that is taken.", default="64MiB", above=0)
     connections_max: int = option("Connections at a time; more are closed at once.", default=4096, above=0)
+    dedupe: int = option("Settled chunks that are known when they come again; 0: none.", default=10_000, at_least=0)
 
     _server: Server | None = None
-    _faults = ""
+    _noted = ""
     _interrupted = False
 
     def check(self) -> list[tuple[str, str]]:
@@ -100,6 +106,7 @@ class Forward(Input):
             self.timeout,
             self.chunk_max,
             self.connections_max,
+            dedupe=self.dedupe,
         )
         self._interrupted = False
         self._left: deque[Chunk] = deque()
@@ -133,7 +140,7 @@ class Forward(Input):
             self._server.answer()
 
     def notes(self) -> str:
-        return self._faults if self._server is None else self._server.faults.text()
+        return self._noted if self._server is None else _notes_of(self._server)
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -148,4 +155,8 @@ class Forward(Input):
         server, self._server = self._server, None
         if server is not None:
             server.close()
-            self._faults = server.faults.text()
+            self._noted = _notes_of(server)
+
+
+def _notes_of(server: Server) -> str:
+    return "; ".join(filter(None, (server.faults.text(), server.repeats.text())))

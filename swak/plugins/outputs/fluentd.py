@@ -10,6 +10,7 @@ from swak.forward.handshake import Secrets
 from swak.forward.tls import Tls
 from swak.options import Duration, option
 from swak.plugin import Output
+from swak.spool.halves import place_of
 
 TOTAL_S = 240.0
 """How long one write may take in all. Shorter than `hang_after_s`, so that a slow receiver is no hang."""
@@ -19,8 +20,12 @@ class Fluentd(Output):
     """Send events to a Fluentd server (forward protocol, version 1) and wait until it acks them.
 
     An event counts as delivered when the receiver has acked its chunk. A refused connection, a missing or wrong ack,
-    a connection that ends: the same events are sent again, for ever, with growing pauses; chunks that were acked
-    before are left out. A chunk whose ack got lost arrives twice.
+    a connection that ends: the same events are sent again with growing pauses (`retry_for`); chunks that were acked
+    before are left out. A chunk whose ack got lost is sent again under the same id, so that the receiver can tell: ours
+    takes it once, Fluentd and Fluent Bit take it twice. After a restart of swak the ids are the same only straight
+    behind a `DiskBuffer`: filters may stand between, but nothing that gathers, cuts or fans out, since a part of what
+    the spool holds is not named by its place there. Everything else gets random ids, and what was in flight when swak
+    was killed may arrive twice.
 
     Neighbours of one tag travel in one chunk of at most 2 MiB; a single larger event has a chunk of its own, and a
     receiver with a lower limit may never ack it (Fluent Bit: `Buffer_Max_Size`). Times keep their nanoseconds from
@@ -59,6 +64,7 @@ class Fluentd(Output):
 
     _aborted = False
     _client: Client | None = None
+    _batch: Batch | None = None
 
     def check(self) -> list[tuple[str, str]]:
         problems = []
@@ -94,8 +100,12 @@ class Fluentd(Output):
         self._client.connect()
 
     def write(self, batch: Batch) -> None:
-        if self._client is not None and (made := frames(batch)):
-            self._client.deliver(made)
+        if batch is not self._batch:  # else it comes again, and has its ids
+            self._frames = frames(batch, place_of(batch.ack))
+            self._batch = batch
+        if self._client is not None and self._frames:
+            self._client.deliver(self._frames)
+        self._batch = None
 
     def probe(self) -> bool:
         return self._client is not None and self._client.probe()

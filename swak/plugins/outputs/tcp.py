@@ -19,7 +19,7 @@ class Tcp(Output):
     matters, use a protocol with acks (`out.Fluentd`, `out.Http`). When the connection breaks, everything since the
     last look (0.1 s) is sent again, so some events may arrive twice, and the receiver may see a torn line at the end
     of the old connection. A refused connection, or a receiver that takes nothing for `timeout`: the same events are
-    sent again, for ever, with growing pauses. What the receiver says is ignored.
+    sent again with growing pauses (`retry_for`). What the receiver says is ignored.
 
     Formats are those of `out.File`; csv and tsv come without a header. A record that the format cannot carry goes to
     the dead letters. There is no TLS yet.

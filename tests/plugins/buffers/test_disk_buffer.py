@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swak.errors import ConfigError
+from swak.event import Chunk
 from swak.plugins.buffers.disk_buffer import DiskBuffer
 from swak.spool.halves import SpoolReader, SpoolWriter
 from swak.testing import batch_of, event
@@ -22,7 +23,7 @@ def test_its_ends_are_an_output_and_an_input_on_one_spool(tmp_path: Path) -> Non
     writer.write(batch_of([event({"n": 1})]))
     writer.sync()
     chunk = reader.read()
-    assert chunk is not None
+    assert isinstance(chunk, Chunk)
     assert chunk.body.records() == [{"n": 1}]
     for end in (writer, reader):
         end.close()

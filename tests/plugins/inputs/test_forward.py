@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
 import pytest
@@ -350,3 +351,68 @@ def test_a_taken_port_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     second.close()
     first.close()
     assert caplog.text == ""
+
+
+class Cutting:
+    """Stands between a sender and a receiver, and cuts the first connections as soon as the receiver answers."""
+
+    def __init__(self, port: int, cuts: int) -> None:
+        self._port = port
+        self.cuts = cuts
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(20)
+        self.port = int(self._listener.getsockname()[1])
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                sender, _ = self._listener.accept()
+            except OSError:  # closed: the test is over
+                return
+            with sender, socket.create_connection(("127.0.0.1", self._port), 20) as receiver:
+                self._pass_on(sender, receiver)
+
+    def _pass_on(self, sender: socket.socket, receiver: socket.socket) -> None:
+        while True:
+            ready, _, _ = select.select([sender, receiver], [], [], 20)
+            for source in ready:
+                data = source.recv(65_536)
+                if not data or (source is receiver and self.cuts > 0):
+                    self.cuts -= source is receiver
+                    return
+                (receiver if source is sender else sender).sendall(data)
+
+
+def test_a_chunk_of_our_own_sender_whose_ack_is_lost_again_and_again_is_taken_once() -> None:
+    batch = batch_of([event({"n": n}) for n in range(2_500)])
+    with received() as flow, Cutting(flow.port, cuts=2) as between:
+        plugin = Fluentd("127.0.0.1", between.port)
+        for _ in range(2):
+            plugin.open()
+            with pytest.raises(OSError, match="closed the connection"):
+                plugin.write(batch)
+            plugin.close()
+        plugin.open()
+        plugin.write(batch)
+        plugin.close()
+        judge(range(2_500), flow.numbers(2_500)).assert_right()
+        assert flow.plugin.notes() == "chunks that came again and were not taken: 2"
+
+
+def test_two_batches_that_are_alike_are_both_taken() -> None:
+    with received() as flow:
+        plugin = Fluentd("127.0.0.1", flow.port)
+        plugin.open()
+        for _ in range(2):
+            plugin.write(batch_of([event({"n": 1})]))
+        plugin.close()
+        assert flow.numbers(2) == [1, 1]

@@ -379,3 +379,36 @@ def test_the_path_and_the_lines_show_the_same_zone(zone: str, hour: str, tmp_pat
     with opened(tmp_path / "%H.log", format="line", template="{time:%H %s}", zone=zone) as plugin:
         plugin.write(batch_of([event({}, at_s=23 * 3_600)]))
     assert (tmp_path / f"{hour}.log").read_text() == f"{hour} 82800\n"
+
+
+def test_what_the_file_holds_is_not_written_again_when_that_is_asked_for(path: Path) -> None:
+    for ids in ("ab", "abc"):
+        with opened(path, dedupe="id") as plugin:
+            assert plugin.write(batch_of([event({"id": one}) for one in ids])) is Pending
+            plugin.sync()
+    assert path.read_text() == '{"id":"a"}\n{"id":"b"}\n{"id":"c"}\n'
+
+
+def test_a_batch_of_which_the_file_holds_everything_is_settled_at_once(path: Path) -> None:
+    path.write_text('{"id":"a"}\n')
+    with opened(path, dedupe="id") as plugin:
+        assert plugin.write(batch_of([event({"id": "a"})])) is None
+
+
+def test_a_successor_takes_over_what_is_pending_in_a_file_that_takes_nothing_twice(path: Path) -> None:
+    with opened(path, dedupe="id") as old:
+        old.write(batch_of([event({"id": "a"})]))
+        successor = old.fresh()
+        successor.clock = FakeClock()
+        assert successor.inherit(old)
+        successor.open()
+        assert successor.write(batch_of([event({"id": "a"})])) is Pending
+        successor.sync()
+        successor.close()
+    assert path.read_text() == '{"id":"a"}\n'
+
+
+def test_only_a_file_that_can_be_read_back_takes_nothing_twice(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file"), opened(path, dedupe="id"):
+        pass
