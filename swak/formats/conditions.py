@@ -19,6 +19,9 @@ NESTING_MAX = 50
 SHORT_MAX = 30
 """Characters of the longest text whose number is remembered."""
 
+TOLD_APART = frozenset({str, int, type(None)})
+"""Types of which equal values are the same in every condition; 5, 5.0 and True are equal, too, and are not."""
+
 Values = Sequence[Any]
 """The values of a condition's fields in one event, in the order of their names; None for what is missing."""
 Asked = Callable[[Values], Any]
@@ -59,6 +62,20 @@ class Condition:
             if not wanted:
                 raise ValueError("it names no field")
             self.holds = lambda values: all(_within(values[index], among) for index, among in wanted)
+
+    def answers(self, columns: Sequence[Sequence[Any]]) -> list[bool]:
+        """Tell for each event whether the condition holds; `columns` are the values of each name, at least one name.
+
+        Values that come again and again, a status or a method, are judged once.
+        """
+        holds = self.holds
+        if all(TOLD_APART.issuperset(map(type, column)) for column in columns):
+            cells = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+            different = set(cells)
+            if len(different) <= len(cells) // 2:
+                known = {one: bool(holds((one,) if cells is columns[0] else one)) for one in different}
+                return list(map(known.__getitem__, cells))
+        return [bool(holds(values)) for values in zip(*columns, strict=True)]
 
     def _index(self, name: str) -> int:
         if name not in self.names:

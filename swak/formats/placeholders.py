@@ -18,6 +18,7 @@ Filled = Callable[["Event"], Any]
 
 _FOUND = re.compile(r"\$(\$+\{)|\$\{([^{}]*)(\}?)")
 _INDEXED = re.compile(r"(record|tag_parts|tag_prefix|tag_suffix|hostaddr_parts)\[(.*)\]", re.DOTALL)
+_OF_HOST = re.compile(r"hostname|hostaddr|hostaddr_parts\[.*\]", re.DOTALL)
 NAMES = (
     "${time}, ${tag}, ${tag_parts[0]}, ${tag_prefix[0]}, ${tag_suffix[0]}, ${hostname}, ${hostaddr}, ${record[name]}"
 )
@@ -39,6 +40,17 @@ def filled(value: Any) -> Filled:
         fills = [filled(one) for one in value]
         return lambda event: [fill(event) for fill in fills]
     return lambda _: value
+
+
+def same_for_all(value: Any) -> bool:
+    """Tell whether `value` is filled in alike for every event, with something that events may share.
+
+    So are texts that tell of the host only, and what cannot be changed; no list, even of such.
+    """
+    if isinstance(value, str):
+        names = [match[2].strip() for match in _FOUND.finditer(value) if not match[1]]
+        return all(map(_OF_HOST.fullmatch, names))
+    return value is None or isinstance(value, bool | int | float | bytes)
 
 
 def _filled_text(text: str) -> Filled:

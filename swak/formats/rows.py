@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from itertools import compress
+from itertools import compress, starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from swak.event import EVENTS_MAX, Block, Dicts, Rows
 from swak.formats.plain import readable
 from swak.formats.template import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from swak.event import Batch, Body
 
@@ -58,14 +59,32 @@ def column(body: Body, name: str) -> list[Any]:
     return [record.get(name) for record in records]
 
 
+def remade(body: Rows, layout: Mapping[str, int], added: Sequence[Sequence[Any]]) -> Rows:
+    """Make rows with the fields of `layout`, from the columns that are there and those `added`; their times stay.
+
+    `layout`, not empty, tells for each field the number of its column, where the added ones come last. Nothing of
+    `body`, which other branches may share, is changed. ValueError names a field that no struct can have.
+    """
+    kind = type(body.rows[0])
+    made = row_type(kind.__name__, tuple(layout))
+    if added and list(layout.values()) == list(range(len(kind.__struct_fields__) + len(added))):
+        rows = [made(*astuple(row), *more) for row, more in zip(body.rows, zip(*added, strict=True), strict=True)]
+        return Rows(rows, body.times(), body.size_bytes)
+    columns: list[Sequence[Any]] = [*zip(*map(astuple, body.rows), strict=True), *added]
+    rows = list(starmap(made, zip(*[columns[number] for number in layout.values()], strict=True)))
+    return Rows(rows, body.times(), body.size_bytes)
+
+
 def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | list[str]]]:
     """Return the events for which `wanted` holds, in parts that are not too long; lines stay bytes."""
     body, tags = batch.body, batch.tags
     tags = tags if isinstance(tags, str) else list(compress(tags, wanted))
     if not any(wanted):
         return []
+    if all(wanted):
+        return [(body, tags)] if isinstance(body, Block) else in_parts(body, tags)
     if isinstance(body, Block) and body.encoding.lower() in _ONE_BYTE_LINE_ENDS:
-        return [(body if all(wanted) else _lines_of(body, wanted), tags)]
+        return [(_lines_of(body, wanted), tags)]
     times = list(compress(body.times(), wanted))
     size_bytes = body.size_bytes * len(times) // body.count
     chosen: Rows | Dicts

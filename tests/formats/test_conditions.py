@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from swak.formats.conditions import Condition, expression, shown
+from swak.formats.conditions import Condition, Values, expression, shown
 from swak.formats.template import look_up
-from tests.records import records
+from tests.records import records, values
 
 NAN = float("nan")
 
@@ -155,3 +155,31 @@ def test_an_expression_without_its_r_is_refused() -> None:
     assert expression(r"\bx\b").search("a x")
     with pytest.raises(ValueError, match="holds a backspace; write r in front"):
         expression("\bx")
+
+
+@given(some.lists(some.tuples(values, values), max_size=8), some.sampled_from(CONDITIONS), some.integers(1, 3))
+def test_the_answers_for_many_events_are_those_for_each(
+    events: list[tuple[Any, Any]], when: str, repeated: int
+) -> None:
+    condition = Condition(when)
+    cells = [(first, second, first)[: len(condition.names)] for first, second in events] * repeated
+    columns = [[one[number] for one in cells] for number in range(len(condition.names))]
+    assert condition.answers(columns) == [bool(condition.holds(one)) for one in cells]
+
+
+def test_equal_values_of_other_types_get_answers_of_their_own() -> None:
+    assert Condition("a == '1'").answers([[1, True, 1.0, "1", None] * 3]) == [True, False, True, True, False] * 3
+
+
+def test_values_that_come_again_are_judged_once() -> None:
+    condition = Condition("a == 404")
+    judged: list[Any] = []
+    holds = condition.holds
+
+    def judge(values: Values) -> Any:
+        judged.append(values[0])
+        return holds(values)
+
+    condition.holds = judge
+    assert condition.answers([["404", "200", "404", "200", None, None]]) == [True, False, True, False, False, False]
+    assert sorted(judged, key=str) == ["200", "404", None]

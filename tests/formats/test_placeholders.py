@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from swak.formats.placeholders import filled, host_address
+from swak.formats.placeholders import filled, host_address, same_for_all
 from swak.testing import event
 
 RECORD: dict[str, Any] = {"a": 5, "b": {"c": [1, 2]}, "time": "mine", "x-y": "z", "none": None, "od[d]": "!"}
@@ -109,3 +109,17 @@ def test_reading_only_ever_raises_value_error(text: str) -> None:
 def test_text_is_kept_when_its_braces_are_escaped(text: str) -> None:
     text = text.replace("$", "")
     assert of(f"{text}$${{{text}}}") == f"{text}${{{text}}}"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "${hostname}", "<${ hostaddr }>", "${hostaddr_parts[-1]}", "$${a}", 5, 0.5, None, True, b"x"]
+)
+def test_what_names_the_host_only_is_the_same_for_all_events(value: object) -> None:
+    assert same_for_all(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["${a}", "${hostname}${tag}", "${time}", "${record[hostname]}", "${tag_parts[0]}", ["x"], {}]
+)
+def test_what_tells_of_an_event_or_can_be_changed_is_not(value: object) -> None:
+    assert not same_for_all(value)

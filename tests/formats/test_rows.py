@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from swak.event import EVENTS_MAX, Block, Body, Dicts, Rows, record_of
-from swak.formats.rows import column, in_parts, row_type, selected
+from swak.formats.rows import column, in_parts, remade, row_type, selected
 from swak.testing import batch_of, block_of, event
 
 
@@ -63,3 +63,35 @@ def test_bodies_are_cut_into_parts_that_are_not_too_long() -> None:
     body = Dicts([{}] * (EVENTS_MAX + 1), [0] * (EVENTS_MAX + 1))
     assert [(part.count, tags) for part, tags in in_parts(body, "x")] == [(EVENTS_MAX, "x"), (1, "x")]
     assert [part.count for part, _ in in_parts(Dicts([], []), "x")] == []
+
+
+def test_all_of_a_batch_is_the_batch_itself() -> None:
+    for batch in (block_of("a", encoding="utf-16-le"), batch_of([event({"n": 1})])):
+        assert selected(batch, [True]) == [(batch.body, "test")]
+
+
+@pytest.mark.parametrize(
+    ("layout", "added", "made"),
+    [
+        ({"a b": 0, "c": 1, "x": 2}, [["v", "w"]], [{"a b": 1, "c": 2, "x": "v"}, {"a b": 3, "c": 4, "x": "w"}]),
+        ({"c": 1, "a b": 0}, [], [{"c": 2, "a b": 1}, {"c": 4, "a b": 3}]),
+        ({"a b": 0, "d": 1}, [], [{"a b": 1, "d": 2}, {"a b": 3, "d": 4}]),
+        ({"c": 2}, [["v", "w"]], [{"c": "v"}, {"c": "w"}]),
+    ],
+)
+def test_rows_are_made_anew_with_other_fields(
+    layout: dict[str, int], added: list[list[str]], made: list[dict[str, object]]
+) -> None:
+    new = remade(ROWS, layout, added)
+    assert [list(record.items()) for record in new.records()] == [list(record.items()) for record in made]
+    assert (new.times(), ROWS.records()) == ([1, 2], RECORDS)
+
+
+def test_rows_made_anew_by_the_same_layout_are_of_one_type() -> None:
+    first, second = (remade(ROWS, {"a b": 0, "c": 1, "x": 2}, [[one] * 2]) for one in "vw")
+    assert type(first.rows[0]) is type(second.rows[0])
+
+
+def test_a_field_that_no_row_can_have_is_shown() -> None:
+    with pytest.raises(ValueError, match="can be no field"):
+        remade(ROWS, {'a"': 0}, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import not_
 from typing import TYPE_CHECKING, Any
 
 from swak.formats.conditions import Condition
@@ -52,9 +53,8 @@ class Drop(Filter):
 
     def process_batch(self, batch: Batch) -> Outcome:
         outcome = Outcome()
-        holds = self._condition.holds
         columns = [column(batch.body, name) for name in self._condition.names] or [[None] * batch.count]
-        kept = [not holds(values) for values in zip(*columns, strict=True)]
+        kept = list(map(not_, self._condition.answers(columns)))
         outcome.parts += selected(batch, kept)
         outcome.filtered = kept.count(False)
         return outcome

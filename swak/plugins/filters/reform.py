@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from swak.errors import Refused
-from swak.event import Block, Dicts, Event
-from swak.formats.placeholders import NAMES, Filled, filled
-from swak.formats.rows import in_parts
+from swak.event import Block, Dicts, Event, Rows
+from swak.formats.placeholders import NAMES, Filled, filled, same_for_all
+from swak.formats.rows import in_parts, remade
 from swak.formats.template import text_of
 from swak.options import option
 from swak.plugin import Filter, Outcome, process_each
 
 if TYPE_CHECKING:
-    from swak.event import Batch, Record
+    from collections.abc import Sequence
+
+    from swak.event import Batch
 
 UNWRITABLE = (TypeError, ValueError, RecursionError)
 """What making text of a value raises, when no format can carry it."""
+
+_ANY = Event("", 0, {})
+"""Stands for all events where a value is the same for all."""
 
 
 class Reform(Filter):
@@ -69,6 +75,7 @@ class Reform(Filter):
         self._keep = None if self.keep is None else list(self.keep)
         self._changes_nothing = not (self._set or self._rename or self._delete) and self._keep is None
         self._tag = None if self.tag is None else filled(self.tag)
+        self._same_for_all = all(map(same_for_all, [*(self.set or {}).values(), self.tag]))
 
     def process(self, event: Event) -> Event:
         try:
@@ -84,27 +91,41 @@ class Reform(Filter):
 
     def _reformed(self, event: Event) -> Event:
         tag = event.tag if self._tag is None else text_of(self._tag(event))
-        return Event(tag, event.time_ns, self._changed(event, event.record.copy()))
+        values = [fill(event) for _, fill in self._set]
+        return Event(tag, event.time_ns, self._changed(event.record.copy(), values))
 
     def _all_reformed(self, batch: Batch) -> Outcome:
         outcome = Outcome()
-        times, tags = batch.body.times(), batch.tags
-        events = [Event(*parts) for parts in zip(batch.tag_list(), times, batch.body.records(), strict=True)]
+        body, tags = batch.body, batch.tags
+        events, times = ([_ANY], batch.count) if self._same_for_all else (batch.events(), 1)
         if self._tag is not None:
-            tags = [text_of(self._tag(event)) for event in events]
-            tags = tags[0] if len(set(tags)) == 1 else tags
-        if self._changes_nothing and isinstance(tags, str):
-            outcome.parts += [(batch.body, tags)] if isinstance(batch.body, Block) else in_parts(batch.body, tags)
+            made = [text_of(self._tag(event)) for event in events]
+            tags = made[0] if len(set(made)) == 1 else made
+        if self._changes_nothing and (isinstance(tags, str) or not isinstance(body, Block)):
+            outcome.parts += [(body, tags)] if isinstance(body, Block) else in_parts(body, tags)
             return outcome
-        records = [self._changed(event, event.record.copy() if self._set else event.record) for event in events]
-        size_bytes = None if isinstance(batch.body, Block) else batch.size_bytes
-        outcome.parts += in_parts(Dicts(records, times, size_bytes), tags)
+        added = [list(map(fill, events)) * times for _, fill in self._set]
+        outcome.parts += in_parts(self._body(batch, added), tags)
         return outcome
 
-    def _changed(self, event: Event, record: Record) -> Record:
+    def _body(self, batch: Batch, added: list[list[Any]]) -> Rows | Dicts:
+        """Return the events with the columns `added`. Rows stay rows, unless no field is left in them."""
+        body = batch.body
+        if isinstance(body, Rows) and body.rows:
+            fields = type(body.rows[0]).__struct_encode_fields__
+            numbers = range(len(fields), len(fields) + len(added))
+            layout = self._changed({name: number for number, name in enumerate(fields)}, numbers)
+            if layout:
+                return remade(body, layout, added)
+        values = zip(*added, strict=True) if added else repeat(())
+        records = list(map(self._changed, body.records(), values))
+        return Dicts(records, body.times(), None if isinstance(body, Block) else batch.size_bytes)
+
+    def _changed(self, record: dict[str, Any], values: Sequence[Any]) -> dict[str, Any]:
+        """Change `record` itself, with the values to be set, and return it or what is kept of it."""
         record.update([(new, record.pop(old)) for old, new in self._rename if old in record])
-        for name, value in self._set:
-            record[name] = value(event)
+        for (name, _), value in zip(self._set, values, strict=True):
+            record[name] = value
         for name in self._delete:
             record.pop(name, None)
         if self._keep is not None:

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 
 from swak.errors import ConfigError
-from swak.event import Batch, Block
+from swak.event import Batch, Block, Rows
+from swak.formats.rows import row_type
 from swak.plugins.filters.drop import Drop
-from swak.testing import assert_same_both_ways, batch_of, block_of, drive, event, outcome_of
+from swak.testing import assert_same_both_ways, batch_of, block_of, drive, event, outcome_of, promise
 from tests.records import batches
 
 
@@ -33,6 +34,17 @@ def test_raw_lines_stay_the_bytes_that_they_are() -> None:
     (body, _), *_ = outcome_of(Drop('message == "x"'), block_of(b"o\xff\r", b"x")).parts
     assert isinstance(body, Block)
     assert body.data == b"o\xff\r\n"
+
+
+@pytest.mark.parametrize("when", ["status == 404", "missing == 404", "status != None", "status", "status in (5, None)"])
+def test_rows_stay_the_rows_that_they_are(when: str) -> None:
+    row = row_type("Log", ("status", "path"))
+    rows = [row(status, "/") for status in ["404", 404, None, 404.0, True, "", "200", "5"] * 3]
+    batch = Batch(Rows(rows, list(range(len(rows)))), "test", promise(len(rows)))
+    assert_same_both_ways(Drop(when), batch)
+    for body, _ in outcome_of(Drop(when), batch).parts:
+        assert isinstance(body, Rows)
+        assert {id(one) for one in body.rows} <= set(map(id, rows))
 
 
 @pytest.mark.parametrize("when", ["status = 5", "open('x')", {}, r'matches(a, "(")', "a.b()"])

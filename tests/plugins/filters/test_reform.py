@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 
 from swak.errors import ConfigError
-from swak.event import Batch, Block
+from swak.event import Batch, Block, Dicts, Rows, merge
+from swak.formats.rows import row_type
 from swak.plugins.filters.reform import Reform
-from swak.testing import assert_same_both_ways, batch_of, block_of, drive, drive_batch, event, outcome_of
+from swak.testing import assert_same_both_ways, batch_of, block_of, drive, drive_batch, event, outcome_of, promise
 from tests.records import batches
 
 if TYPE_CHECKING:
@@ -93,6 +94,62 @@ def test_a_value_that_no_text_can_be_made_of_brings_the_event_to_the_dead_letter
     assert not dead[0].trace
 
 
+ROWS = [("GET", None, [1]), ("GET", 5, "x"), (True, "5", {"n": 1})]
+
+
+def rows_of(*fields: str, name: str = "Log") -> Batch:
+    row = row_type(name, fields)
+    return Batch(Rows([row(*one[: len(fields)]) for one in ROWS], [1, 2, 3]), "app.web", promise(len(ROWS)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"set": {"host": "${hostname}"}},
+        {"set": {"a": "over", "new field": 5, "none": None}},
+        {"set": {"copy": "${c}", "text": "${a}/${b}/${missing}", "at": "${time}", "list": ["${a}"]}},
+        {"set": {"b": "${a}"}, "rename": {"a": "b", "c": "z"}},
+        {"rename": {"c": "last", "missing": "x"}},
+        {"delete": ["a", "missing"]},
+        {"keep": ["c", "a", "missing"]},
+        {"tag": "x.${tag}.${b}"},
+        {"set": {"host": "${hostname}"}, "tag": "x"},
+    ],
+)
+def test_rows_stay_rows_and_those_of_other_branches_do_not_change(options: dict[str, Any]) -> None:
+    batch = rows_of("a", "b", "c")
+    rows, before = batch.body.rows[:], batch.body.records()  # type: ignore[union-attr]  # rows_of() makes Rows
+    assert_same_both_ways(Reform(**options), batch)
+    assert all(isinstance(body, Rows) for body, _ in outcome_of(Reform(**options), batch).parts)
+    assert batch.body.records() == before
+    assert all(one is other for one, other in zip(batch.body.rows, rows, strict=True))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("options", [{"keep": []}, {"set": {'a"': "x"}}])
+def test_what_no_row_can_be_goes_on_as_dicts(options: dict[str, Any]) -> None:
+    assert_same_both_ways(Reform(**options), rows_of("a", "b"))
+    ((body, _),) = outcome_of(Reform(**options), rows_of("a", "b")).parts
+    assert isinstance(body, Dicts)
+
+
+def test_one_filter_takes_rows_of_several_schemas() -> None:
+    plugin = Reform({"host": "here", "b": "${a}"}, delete=["a"])
+    (mixed,) = merge([rows_of("a", "b"), rows_of("b", "c d", name="Other")])
+    plugin.open()
+    made = [record for body, _ in plugin.process_batch(mixed).parts for record in body.records()]
+    for batch in (rows_of("a", "b"), rows_of("b", "c d", name="Other")):
+        ((body, _),) = plugin.process_batch(batch).parts
+        assert body.records() == made[: body.count]
+        del made[: body.count]
+    plugin.close()
+
+
+def test_an_empty_batch_stays_empty() -> None:
+    empty = Batch(Rows([], []), "test", promise())
+    assert outcome_of(Reform({"host": "${hostname}"}, tag="${tag}"), empty).parts == []
+    assert outcome_of(Reform({"a": "${b}"}), empty).parts == []
+
+
 @given(batches)
 def test_both_ways_agree_on_anything(batch: Batch) -> None:
     assert_same_both_ways(Reform(set={"b": "${a}${message}"}, delete=["a"], tag="x.${n}"), batch)
@@ -100,3 +157,4 @@ def test_both_ways_agree_on_anything(batch: Batch) -> None:
     assert_same_both_ways(Reform(set=fields, rename={"a": "n", "n": "a"}, delete=["message"]), batch)
     assert_same_both_ways(Reform(rename={"message": "a"}, keep=["a", "b c"], tag="x.${tag_suffix[1]}"), batch)
     assert_same_both_ways(Reform(tag="${tag}.${tag_parts[-1]}"), batch)
+    assert_same_both_ways(Reform({"host": "${hostname}", "n": 5}, rename={"a": "b"}, tag="x"), batch)
