@@ -58,6 +58,17 @@ def test_a_torn_file_gives_way_to_the_generation_before(path: Path, torn: int) -
     assert Checkpoint(path).load() == OLD
 
 
+def test_no_flip_of_a_byte_and_no_truncation_costs_more_than_a_generation(path: Path) -> None:
+    two_generations(path)
+    new, old = path.read_bytes(), path.with_name("web.json.prev").read_bytes()
+    damaged = [new[:at] for at in range(len(new))]
+    damaged += [new[:at] + bytes([new[at] ^ bit]) + new[at + 1 :] for at in range(len(new)) for bit in (1, 0x20, 0x80)]
+    for data in damaged:
+        path.write_bytes(data)
+        path.with_name("web.json.prev").write_bytes(old)
+        assert Checkpoint(path).load() == OLD
+
+
 def test_falling_back_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     two_generations(path)
     path.write_bytes(b"")
