@@ -293,6 +293,11 @@ class Sources:
             self._serial += 1
             return source.register(self._serial, end, count, told)
 
+    def lose(self, count: int) -> None:
+        """Count events that a reader had in hand when its lease was revoked, and that nobody reads again."""
+        with self._lock:
+            self.lost += count
+
     def fence(self) -> None:
         """Return only when no reader whose lease is revoked is inside `register`."""
         with self._lock:

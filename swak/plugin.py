@@ -196,8 +196,12 @@ class Input(Plugin):
         """Return the protocol ("tcp", "udp"), host and port of each address that it listens on."""
         return []
 
-    def rest(self) -> Chunk | None:
-        """Return what was held back until more comes, or None. Asked until None, when reading stops for good."""
+    def rest(self) -> Chunk | list[Chunk] | None:
+        """Return what was held back until more comes, or None. Asked until None, when reading stops for good.
+
+        What is taken out of a source is returned at once: nobody counts what an input keeps, when time is up before
+        it is asked again.
+        """
         return None
 
     def notes(self) -> str:

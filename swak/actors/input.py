@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from swak.actors.mailbox import FOREVER
 from swak.actors.seat import Seat, Way
-from swak.errors import EndOfInput
+from swak.errors import EndOfInput, Fenced
 from swak.event import EVENTS_MAX, Batch, Chunk, gather, merge
 from swak.log import get
 from swak.plugin import Input
 from swak.stats import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swak.actors.lease import Lease
     from swak.actors.post import Post
     from swak.event import Event
@@ -42,6 +44,7 @@ class InputSeat(Seat):
         self.longest_wait_s = plugin.wait_s
         self._answer_at = 0.0
         self._asking = False
+        self._rewinds = type(plugin).seek is not Input.seek
 
     def on_open(self) -> None:
         self.post.share.leave()  # what a predecessor waited for
@@ -50,8 +53,7 @@ class InputSeat(Seat):
             self.finish()
             return
         try:
-            rewinds = type(self.plugin).seek is not Input.seek
-            positions = self.sources.resume_after(self.post.accepted(), rewinds=rewinds)
+            positions = self.sources.resume_after(self.post.accepted(), rewinds=self._rewinds)
             self.lease.call(self.plugin.seek, positions)
             self.open_plugin()
         except OSError as error:
@@ -75,19 +77,33 @@ class InputSeat(Seat):
         self.plugin.wait_s = self.longest_wait_s
         began = self.clock.monotonic()
         try:
-            read = self.lease.call(self.plugin.read) or None  # an empty list says the same
+            chunks = self._take(self.plugin.read)
         except EndOfInput:
             self._stop()
             return
         except OSError as error:
             self._pause(error)
             return
-        if read is None and self.post.once and self.plugin.due_at() is None:
+        if chunks:
+            self._forward(chunks)
+        elif self.post.once and self.plugin.due_at() is None:
             self._stop()  # nothing now, and nothing is to be waited for
-        elif read is None:
-            self._rest(began)
         else:
-            self._forward([read] if isinstance(read, Chunk) else _chunks(read))
+            self._rest(began)
+
+    def _take(self, function: Callable[[], Chunk | list[Chunk] | list[Event] | None]) -> list[Chunk]:
+        """Take something out of the plugin. When the lease is revoked meanwhile, it is lost, and counted so."""
+        taken: list[Chunk] = []
+        try:
+            self.lease.call(lambda: taken.extend(_chunks(function())))
+        except Fenced:
+            self._lose(taken)
+            raise
+        return taken
+
+    def _lose(self, chunks: list[Chunk]) -> None:
+        if not self._rewinds:  # nor does anybody send them again who waits for no ack
+            self.sources.lose(sum(chunk.body.count for chunk in chunks if chunk.told is None))
 
     def _rest(self, began: float) -> None:
         """Nothing came: ask again when the plugin says, or soon, unless the read has waited itself."""
@@ -104,8 +120,12 @@ class InputSeat(Seat):
         counts, accepted = Tally(), Tally()
         outlets = list(self.post.outlets.values())
         batches: list[Batch] = []
-        for chunk in chunks:
-            ack = self.sources.register(chunk.source, chunk.position, chunk.body.count, self.lease, chunk.told)
+        for at, chunk in enumerate(chunks):
+            try:
+                ack = self.sources.register(chunk.source, chunk.position, chunk.body.count, self.lease, chunk.told)
+            except Fenced:
+                self._lose(chunks[at:])
+                raise
             if chunk.body.count:
                 batches.append(Batch(chunk.body, chunk.tag, ack))
             else:
@@ -161,16 +181,18 @@ class InputSeat(Seat):
 
     def _stop(self) -> None:
         """Let what the plugin held back flow, then finish."""
-        rest = None
+        rest: list[Chunk] = []
         if self.opened:
             try:
-                rest = self.lease.call(self.plugin.rest)
+                rest = self._take(self.plugin.rest)
             except OSError as error:
                 log.warning("what was held back cannot be read", stage=self.post.name, error=str(error))
-        self.finish() if rest is None else self._forward([rest])
+        self._forward(rest) if rest else self.finish()
 
 
-def _chunks(read: list[Chunk] | list[Event]) -> list[Chunk]:
+def _chunks(read: Chunk | list[Chunk] | list[Event] | None) -> list[Chunk]:
+    if read is None or isinstance(read, Chunk):
+        return [] if read is None else [read]
     chunks = [one for one in read if isinstance(one, Chunk)]
     events = [one for one in read if not isinstance(one, Chunk)]
     parts = [gather(events[start : start + EVENTS_MAX]) for start in range(0, len(events), EVENTS_MAX)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swak import EndOfInput, Event, Input, main
 from swak.actors import input as input_seat
@@ -12,6 +12,9 @@ from swak.event import Block, Chunk
 from swak.testing import Recorder
 from tests.actors.stepping import Stepping
 from tests.faults.flow import Hold, Numbers, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class Plain(Input):
@@ -223,3 +226,45 @@ def test_an_input_without_room_to_read_is_asked_to_tell_its_senders() -> None:
         flow.clock.advance(input_seat.IDLE_S)
         assert flow.turn("Asked")
         assert asked.log_of["answered"] == [0, 0]
+
+
+class Late(Input):
+    """Has events in hand when its lease is revoked."""
+
+    def open(self) -> None:
+        self.revoke: Callable[[], None] | None = None
+
+    def read(self) -> list[Chunk] | None:
+        if self.revoke is None:
+            return None
+        self.revoke()
+        return [Chunk(Block(b"a\nb\n", 0), "t"), Chunk(Block(b"c\n", 0), "t", "asked", 1, lambda: None)]
+
+
+class LateAgain(Late):
+    """The same, but its successor goes back."""
+
+    def seek(self, positions: Mapping[str, Any]) -> None:
+        del positions
+
+
+def lost_by(plugin: Input) -> int:
+    """Revoke the lease while the plugin reads; return what is counted as lost."""
+    with Stepping(main(plugin, Sink())) as flow:
+        flow.settle_down()
+        post = flow.post(plugin.name)
+        running, lease = post.lease.plugin, post.lease
+        assert isinstance(running, Late)
+        running.revoke = lambda: flow.crew.revoke(post, lease)
+        flow.clock.advance(1)
+        flow.turn(plugin.name)
+        assert lease.revoked
+        return flow.crew.input_receipts()[0].lost
+
+
+def test_what_a_fenced_reader_had_in_hand_is_lost_and_counted_but_for_what_its_sender_sends_again() -> None:
+    assert lost_by(Late()) == 2
+
+
+def test_what_a_successor_reads_again_is_not_lost() -> None:
+    assert lost_by(LateAgain()) == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from swak.errors import EndOfInput
@@ -109,7 +108,6 @@ class Forward(Input):
             dedupe=self.dedupe,
         )
         self._interrupted = False
-        self._left: deque[Chunk] = deque()
         self._server = Server(settings, self.clock, self.log)
         self._server.open()
         self.log.info("listening", host=self.host, port=self._server.port)
@@ -128,12 +126,8 @@ class Forward(Input):
             raise EndOfInput
         return None
 
-    def rest(self) -> Chunk | None:
-        if self._server is None:
-            return None
-        if not self._left:
-            self._left.extend(self._server.rest())
-        return self._left.popleft() if self._left else None
+    def rest(self) -> list[Chunk] | None:
+        return None if self._server is None else self._server.rest() or None
 
     def answer(self) -> None:
         if self._server is not None:

@@ -78,7 +78,6 @@ class Tcp(Input):
     def open(self) -> None:
         self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
         self._held_bytes = 0
-        self._rest: list[Chunk] = []
         self._rests = RESTS
         self._server = Server(
             self.host, self.port, self.connections_max, self.clock.monotonic, self.idle_timeout or inf
@@ -100,16 +99,17 @@ class Tcp(Input):
         self._interrupted = False
         return chunks or None
 
-    def rest(self) -> Chunk | None:
-        """Take what is already here, then the lines that nobody has finished."""
+    def rest(self) -> list[Chunk] | None:
+        """Take what is already here, a bounded number of times, then the lines that nobody has finished."""
         assert self._server is not None
-        if not self._rest and self._rests:
-            self._rests -= 1
-            self._rest = self._poll(0.0)
-            if not self._rest:
-                self._rests = 0
-                self._rest = self._chunks([(one, b"") for one in self._server.connections])
-        return self._rest.pop(0) if self._rest else None
+        if not self._rests:
+            return None
+        self._rests -= 1
+        chunks = self._poll(0.0) if self._rests else []
+        if not chunks:
+            self._rests = 0
+            chunks = self._chunks([(one, b"") for one in self._server.connections])
+        return chunks or None
 
     def _poll(self, wait_s: float) -> list[Chunk]:
         assert self._server is not None

@@ -67,7 +67,6 @@ class Udp(Input):
     def open(self) -> None:
         self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
         self._look_at = 0.0
-        self._rest: list[Chunk] = []
         self._rests = RESTS
         self._dropped, self._unread = self._lost()  # by the socket before, where it was opened anew
         self._datagrams = Datagrams(self.host, self.port, self.receive_buffer)
@@ -84,13 +83,12 @@ class Udp(Input):
             self._datagrams.look()
         return self._chunks(self.wait_s) or None
 
-    def rest(self) -> Chunk | None:
-        """Take what is already here."""
-        if not self._rest and self._rests:
-            self._rests -= 1
-            self._rest = self._chunks(0.0)
-            self._rests = self._rests if self._rest else 0
-        return self._rest.pop(0) if self._rest else None
+    def rest(self) -> list[Chunk] | None:
+        """Take what is already here, a bounded number of times: more may come all the while."""
+        if not self._rests:
+            return None
+        self._rests -= 1
+        return self._chunks(0.0) or None
 
     def _chunks(self, wait_s: float) -> list[Chunk]:
         assert self._datagrams is not None

@@ -124,8 +124,8 @@ def test_at_the_end_what_has_come_is_taken_and_unfinished_lines_too() -> None:
         records(plugin, 1)
         sock.sendall(b"b\nhalf")
         found = []
-        while (chunk := plugin.rest()) is not None:
-            found += [one["message"] for one in chunk.body.records()]
+        while chunks := plugin.rest():
+            found += [one["message"] for chunk in chunks for one in chunk.body.records()]
         assert found == ["b", "half"]
 
 

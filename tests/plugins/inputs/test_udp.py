@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from swak.event import EVENTS_MAX
 from swak.plugins.inputs.udp import Udp
 from tests.flows.waiting import WAIT_S
 
@@ -71,9 +72,19 @@ def test_at_the_end_what_has_come_is_taken() -> None:
     with opened(host_field=None) as (plugin, sock):
         sock.send(b"a")
         found = []
-        while (chunk := plugin.rest()) is not None:
-            found += chunk.body.records()
+        while chunks := plugin.rest():
+            found += [record for chunk in chunks for record in chunk.body.records()]
         assert found == [{"message": "a"}]
+
+
+def test_what_is_taken_at_the_end_is_handed_out_at_once_since_nobody_counts_what_an_input_keeps() -> None:
+    sent = EVENTS_MAX + 1
+    with opened(receive_buffer="4MiB") as (plugin, sock):
+        for _ in range(sent):
+            sock.send(b"a")
+        handed = sum(chunk.body.count for chunk in plugin.rest() or [])
+        plugin.close()
+        assert handed + plugin.losses()["left unread, datagrams"] == sent
 
 
 def test_a_read_that_waits_can_be_interrupted() -> None:
