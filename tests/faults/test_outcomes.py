@@ -10,6 +10,7 @@ import pytest
 from swak import Batch, Event, Filter, Refused, Retry, failover, in_, main, option, out, running, task
 from swak.actors import output as output_seat
 from tests.faults.flow import Numbers, Pass, Sink
+from tests.flows.waiting import until
 from tests.oracle import judge
 
 if TYPE_CHECKING:
@@ -393,18 +394,23 @@ def test_a_task_whose_seats_keep_dying_fails_and_goes_on_later_with_nothing_lost
 
 
 def test_fail_fast_ends_the_run_and_names_the_task() -> None:
+    all_read = threading.Event()
+
     class Sick(Sink):
-        """Cannot be opened."""
+        """Cannot be opened, once the input has read everything."""
 
         def open(self) -> None:
+            assert all_read.wait(20)
             raise ValueError("a programming error")
 
     with running(task(Numbers(50), Sick(), name="sick"), fail_fast=True) as run:
         run.stopped = True  # what is left is looked at here
+        until(lambda: run.receipt().inputs[0].will_replay == 50, "everything was read")
+        all_read.set()
         assert run.wait(20)
         receipt = run.receipt()
     assert receipt.failed == ("sick",)
-    assert (receipt.inputs[0].delivered, receipt.inputs[0].lost) == (0, 0)  # it failed perhaps before anything was read
+    assert receipt.inputs[0].will_replay == 50
 
 
 def test_memory_input_and_output_need_ten_lines() -> None:
