@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from swak.ack import Ack
 from swak.errors import EndOfInput, Refused, Retry
 from swak.event import BLOCK_BYTES, EVENTS_MAX, Block, Chunk
 from swak.plugin import Extent, Input, Output, Pending
 from swak.spool.bodies import BodyError, carries, from_bytes, to_bytes
+from swak.spool.places import SOURCE, cycle_of, parts_of
 from swak.spool.recent import RECENT_BYTES
 from swak.spool.spool import FullError, Spool
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from swak.event import Batch
     from swak.plugin import Plugin
 
-SOURCE = "spool"
 FULL_S = 0.05
 """How soon a full spool is tried again."""
 CROWD = 64
@@ -194,11 +193,12 @@ class SpoolReader(Input):
 
     def open(self) -> None:
         self._spool = self._shared.join(self)
-        name, number, self._skip = _parts(self._from)
-        number = number if name == self._spool.state.spool else 0
+        name, number, skip = parts_of(self._from)
+        if name != self._spool.state.spool:  # another one, which lay there before: its numbers say nothing of this one
+            number = skip = 0
         self._spool.seek(number)
         self._begin = self._taken = max(number, self._spool.state.settled)
-        self._skip = self._skip if self._begin == number else 0
+        self._skip = skip if self._begin == number else 0
         self._rest = None
         self._before = (self._spool.state.dropped, self._spool.state.damaged)
 
@@ -258,7 +258,7 @@ class SpoolReader(Input):
 
     def _keep_up(self, spool: Spool) -> None:
         """Tell the spool what is settled; have it written down when a segment is done with, or a second has passed."""
-        name, number, _ = _parts(self.settled(SOURCE) if self.settled is not None else None)
+        name, number, _ = parts_of(self.settled(SOURCE) if self.settled is not None else None)
         if name == spool.state.spool:
             spool.settle(number)
         now = self.clock.monotonic()
@@ -296,14 +296,14 @@ class SpoolReader(Input):
 
     def extents(self) -> Mapping[str, list[Extent]]:
         spool = self._spool
-        if spool is not None and (cycle := _cycle(spool.state.spool)) is not None:
+        if spool is not None and (cycle := cycle_of(spool.state.spool)) is not None:
             path = str(spool.folder)
             self._extent = Extent(cycle, path, self._begin, 0, self._taken, max(spool.last, self._taken), "batches")
         return {} if self._extent is None else {SOURCE: [self._extent]}
 
     def reached(self, position: Position) -> tuple[int, int] | None:
-        name, number, _ = _parts(position)
-        cycle = _cycle(name)
+        name, number, _ = parts_of(position)
+        cycle = cycle_of(name)
         return None if cycle is None else (cycle, number)
 
     def interrupt(self) -> None:
@@ -319,34 +319,6 @@ class SpoolReader(Input):
             self.extents()
         self._spool = None
         self._shared.leave(self, for_good=False)
-
-
-def place_of(ack: Ack) -> str:
-    """Return what names a batch just as a spool gave it, whenever it comes; empty for any other batch.
-
-    A part of a batch, and what was joined of several, has the place of a whole one, or of the last: that names it not.
-    """
-    source, position = ack.origin
-    name = _parts(position)[0]
-    return " ".join(map(str, position)) if type(ack) is Ack and source == SOURCE and name else ""
-
-
-def _parts(position: Position) -> tuple[str, int, int]:
-    """Return a spool's name, the number of a frame, and how many events of the next one; no name: it is no position."""
-    match position:
-        case [str(name), int(number)]:
-            return name, number, 0
-        case [str(name), int(number), int(events)]:
-            return name, number, events
-    return "", 0, 0
-
-
-def _cycle(spool: object) -> int | None:
-    """Return the number that a spool's name begins with: when it was made."""
-    try:
-        return int(str(spool).partition("-")[0], 16)
-    except ValueError:
-        return None
 
 
 def _stay() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from swak import Batch, Event, Filter, Output, Retry, in_, option, out, running, task
-from swak.ack import Ack, Sources, join
 from swak.datadir import DataDir
 from swak.event import EVENTS_MAX
 from swak.spool.bodies import to_bytes
-from swak.spool.halves import CROWD, SOURCE, place_of
+from swak.spool.halves import CROWD
+from swak.spool.places import place_of
 from swak.spool.spool import Spool
 from swak.testing import FlakyOutput, Recorder, batch_of, event
 from tests.flows.waiting import until, view_of
@@ -166,39 +167,6 @@ def test_both_ends_may_be_replaced(tmp_path: Path, fsync: str | None) -> None:
     assert sorted(set(numbers(recorder))) == list(range(1, COUNT + 1))
 
 
-def spooled(source: str = SOURCE, position: Any = ("spool", 7)) -> Ack:
-    sources = Sources()
-    return sources.register(source, list(position) if isinstance(position, tuple) else position, 4, Free())
-
-
-class Free:
-    """The lease of a reader that nobody revoked."""
-
-    revoked = False
-
-
-def test_a_batch_that_is_one_frame_has_a_place_that_names_it() -> None:
-    ack = spooled()
-    assert place_of(ack) == "spool 7"
-    ack.settle()
-
-
-def test_parts_of_a_frame_and_what_was_joined_of_several_have_none() -> None:
-    whole = spooled()
-    parts = whole.split(2)
-    other = spooled(position=("spool", 8))
-    joined = join([whole, other])
-    assert [place_of(one) for one in (*parts, joined, join([other]))] == ["", "", "", "spool 8"]
-    joined.settle()
-
-
-@pytest.mark.parametrize("position", [None, 7, {"offset": 7}, ("spool", "7"), ("spool", 7, 8, 9)])
-def test_positions_of_other_inputs_are_no_places(position: Any) -> None:
-    for ack in (spooled(position=position), spooled("file")):
-        assert place_of(ack) == ""
-        ack.settle()
-
-
 class Lines(Output):
     """Note the lines of each batch and its place; after so many batches be down."""
 
@@ -254,3 +222,19 @@ def test_a_restart_goes_on_between_the_pieces_of_a_frame_and_their_places_stay(t
         assert run.wait(20)
     ends = [place.partition(" ")[2] for place, _ in whole.got]
     assert [place.partition(" ")[2] for place, _ in first.got + second.got] == ends
+
+
+def test_a_place_between_two_pieces_says_nothing_of_a_new_spool(tmp_path: Path) -> None:
+    count = 2 * EVENTS_MAX + 500
+    path, first, second = tmp_path / "app.log", Lines(1), Lines()
+    data_dir = DataDir.resolve(str(tmp_path / "data"))
+    path.write_text("old\n" * count)
+    with running(spooled_lines(tmp_path, first), data_dir=data_dir) as run:
+        until(lambda: len(first.got) == 1 and run.receipt().inputs[0].delivered == count, "a part was sent")
+        run.stop()
+    shutil.rmtree(tmp_path / "spool")
+    with path.open("a") as log:
+        log.writelines(f"{n}\n" for n in range(count))
+    with running(spooled_lines(tmp_path, second), data_dir=data_dir, once=True) as run:
+        assert run.wait(20)
+    assert [int(line) for _, got in second.got for line in got] == list(range(count))

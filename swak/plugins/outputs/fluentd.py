@@ -10,7 +10,7 @@ from swak.forward.handshake import Secrets
 from swak.forward.tls import Tls
 from swak.options import Duration, option
 from swak.plugin import Output
-from swak.spool.halves import place_of
+from swak.spool.places import place_of
 
 TOTAL_S = 240.0
 """How long one write may take in all. Shorter than `hang_after_s`, so that a slow receiver is no hang."""
