@@ -9,7 +9,7 @@ from swak.log import get
 from swak.tailing.content import Plain, begins_with, copy_matches
 from swak.tailing.fingerprint import Fingerprint
 from swak.tailing.header import header_before
-from swak.tailing.identity import TAIL_BYTES, Mark, Truncated, path_text
+from swak.tailing.identity import TAIL_BYTES, Mark, Truncated, origin_text, path_text
 from swak.tailing.shape import Piece
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Follower:
             codec = self._find_codec(self.offset)
             header = header_before(self.content, codec, self.offset, self._shape.header)
             self._owes_header = False
-            if header and (taken := self._shape.take(codec, self._piece(header)._replace(source=""), whole=True)):
+            if header and (taken := self._shape.take(codec, self._piece(header)._replace(origin=""), whole=True)):
                 self.behind = True
                 return taken[1]
         if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
@@ -271,8 +271,7 @@ class Follower:
 
     def _find_codec(self, size: int) -> Codec:
         """Return the codec, which is certain as soon as the file has the bytes of a byte order mark."""
-        codec = self._codec
-        if codec is None:
+        if (codec := self._codec) is None:
             head = self.content.pread(min(size, 4), 0)
             codec = self._shape.codec(head)
             if codec.certain:
@@ -361,7 +360,8 @@ class Follower:
         return body
 
     def _piece(self, data: bytes, cut_bytes: int = 0) -> Piece:
-        return Piece(data, self.offset, self.path, self._now_ns(), cut_bytes, self.origin, self.source, self._cycle)
+        origin = self.origin or origin_text(self.source, self._cycle)
+        return Piece(data, self.offset, self.path, self._now_ns(), cut_bytes, origin)
 
     def _line_is_open(self, offset: int) -> bool:
         codec = self._find_codec(self._size_bytes)

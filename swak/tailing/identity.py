@@ -161,6 +161,11 @@ def head_matches(fd: int, mark: Mark) -> bool:
     return len(head) == mark.head_len and (not head or head_hash(head) == mark.head_hash)
 
 
+def origin_text(source: str, cycle: int) -> str:
+    """Return what names the content of a file since it began anew for the `cycle`th time."""
+    return f"{source} {cycle}"
+
+
 def path_text(path: str) -> str:
     """Return a path as text that any JSON takes, even when its bytes are no UTF-8."""
     return path if _is_unicode(path) else f"bytes:{os.fsencode(path).hex()}"

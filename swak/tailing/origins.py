@@ -11,7 +11,7 @@ import msgspec
 from swak.log import get
 from swak.tailing.closed import Spot
 from swak.tailing.content import begins_with
-from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, path_text
+from swak.tailing.identity import HEAD_BYTES, HEAD_SHOWN, TAIL_BYTES, Mark, head_hash, origin_text, path_text
 from swak.tailing.turns import Taken
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ log = get("swak.tailing")
 
 def origin_of(mark: Mark, source: str) -> str:
     """Say whose content it is that was read up to `mark`. A copy of a copy is one of the same."""
-    return mark.origin or f"{source} {mark.cycle}"
+    return mark.origin or origin_text(source, mark.cycle)
 
 
 def as_copy(mark: Mark, source: str) -> Mark:

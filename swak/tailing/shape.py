@@ -38,16 +38,11 @@ class Piece(NamedTuple):
     cut_bytes: int = 0
     """What was left out before the end of their only line."""
     origin: str = ""
-    """Of a copy: of which content of which file."""
-    source: str = ""
-    """The file; nothing where its bytes come a second time on purpose."""
-    cycle: int = 0
-    """How often its content began anew."""
+    """Which content of which file they are; nothing where they come a second time on purpose."""
 
     def generation(self) -> str:
         """Return a short text for that content of that file, the same whatever the file is called."""
-        name = self.origin or f"{self.source} {self.cycle}"
-        return blake2b(name.encode(), digest_size=8).hexdigest() if self.source else ""
+        return blake2b(self.origin.encode(), digest_size=8).hexdigest() if self.origin else ""
 
 
 class Shape:
