@@ -105,9 +105,11 @@ class Writer:
         return sum(log.count for log in self._logs)
 
     def stop(self) -> None:
-        """Write nothing more. OSError when writing failed."""
+        """Write nothing more. OSError when writing failed, TimeoutError when a write does not end."""
         self._stop.set()
         self._thread.join(STOP_S)
+        if self._thread.is_alive():
+            raise TimeoutError(f"a write has not ended in {STOP_S:g} s")
         if self._error is not None:
             raise self._error
 

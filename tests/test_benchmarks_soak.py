@@ -18,7 +18,6 @@ from benchmarks.children import Usage
 from benchmarks.numbered import Log, Writer, lines
 from benchmarks.sequence import RAW_LINE, Branch, Runs
 from benchmarks.soak_report import Outcome, Plan, Sample, checks, draw
-from swak.bench.drawing import step
 from tests.house import ROOT
 
 if TYPE_CHECKING:
@@ -143,6 +142,21 @@ def test_a_write_that_fails_is_told_when_the_writer_stops(tmp_path: Path) -> Non
         writer.stop()
 
 
+def test_a_write_that_does_not_end_is_told_when_the_writer_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.numbered.STOP_S", 0.05)
+    log = Log(tmp_path / "app.log")
+    writer = Writer([log], 1_000, 1)
+    with log._lock:
+        writer._thread.start()
+        with pytest.raises(TimeoutError, match="has not ended"):
+            writer.stop()
+    writer._thread.join(10)
+    writer.stop()
+    log.close()
+
+
 def seen(rss_mb: float, growing_mb: float = 0.0, descriptors: tuple[int, ...] = (20,)) -> Outcome:
     """Return what a soak of 1,800 s would have seen, with a kill each minute."""
     samples = [
@@ -216,8 +230,3 @@ def test_a_line_is_interrupted_where_nothing_was_seen() -> None:
     panel = Panel("a <title>", "MB", [Series("one", [(0.0, 1.0), (1.0, 2.0), (2.0, None), (3.0, 1.0), (4.0, 1.0)])])
     drawing = ET.fromstring(Chart("a & b", [panel], Marks("", [], "", []), 5.0).draw())
     assert len(drawing.findall(f"{SVG}polyline")) == 2
-
-
-@pytest.mark.parametrize(("span", "distance"), [(5, 1), (9, 2), (11, 5), (48, 10), (0.03, 0.01), (0, 0)])
-def test_ticks_are_round(span: float, distance: float) -> None:
-    assert step(span) == pytest.approx(distance, abs=1e-8)

@@ -51,7 +51,7 @@ class Child:
     ) -> None:
         if self._cost is None and self._process.returncode is None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(LEAVE_S)
 
     @property
     def pid(self) -> int:
@@ -85,11 +85,11 @@ class Child:
 
         return waits
 
-    def stop(self, *allowed: int) -> Cost:
+    def stop(self) -> Cost:
         """Ask it to end, and return what it cost. Being ended by the signal is all right."""
         if not self._ended():
             self._process.send_signal(signal.SIGTERM)
-        return self.cost(-signal.SIGTERM, *allowed, limit_s=LEAVE_S)
+        return self.cost(-signal.SIGTERM, limit_s=LEAVE_S)
 
     def cost(self, *allowed: int, limit_s: float | None = None) -> Cost:
         """Wait for its end and return what it cost. BenchError when it fails or takes too long."""

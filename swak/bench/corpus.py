@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from pathlib import Path
 
-BLOCK_BYTES = 1 << 20
 FILES = 64
 CHUNK_EVENTS = 1_000
 PER_SECOND = 50

@@ -51,9 +51,7 @@ class Peer(NamedTuple):
         port = free_port() if workload.listens else 0
         text = Template(config.read_text(encoding="utf-8")).safe_substitute(
             log=place.input(workload),
-            out=place.out / "out",
-            out2=place.out / "out2",
-            out3=place.out / "out3",
+            **place.files,
             folder=place.out,
             state=place.state,
             port=port,

@@ -32,9 +32,14 @@ class Place(NamedTuple):
         """Where an agent may keep what it likes."""
         return self.folder / "state"
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Where outputs may write, by the names in recipes and configurations."""
+        return {name: self.out / name for name in ("out", "out2", "out3")}
+
     def outs(self, workload: Workload) -> list[Path]:
         """Return the files that a workload writes."""
-        return [self.out / name for name in ("out", "out2", "out3")[: workload.outs]]
+        return list(self.files.values())[: workload.outs]
 
     def clear(self) -> None:
         """Remove what the run before has left."""
@@ -63,10 +68,7 @@ class Agent(NamedTuple):
 def swak(workload: Workload, place: Place, port: int) -> Agent:
     """Return how swak runs a workload; `port` is that of a receiver."""
     source = place.input(workload)
-    outs = {
-        f"out{number if number > 1 else ''}": place.out / f"out{number if number > 1 else ''}" for number in (1, 2, 3)
-    }
-    values = {"log": source, "many": source / "*.log", "state": place.state / "spool", **outs}
+    values = {"log": source, "many": source / "*.log", "state": place.state / "spool", **place.files}
     texts = {name: repr(str(value)) for name, value in values.items()}
     text = Template(workload.recipe).safe_substitute(texts, port=port)
     recipe = place.state / "recipe.py"

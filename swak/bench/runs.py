@@ -25,6 +25,9 @@ STUCK_S = 6.0
 
 BLOCK_BYTES = 1 << 20
 
+REFERENCES = {"cat": "log", "re": "log", "copy W4": "json", "copy W5a": "log", "copy W5b": "frames"}
+"""What the workloads are compared with, and which input each of them reads."""
+
 
 def run(workload: Workload, place: Place, agent: Callable[[int], Agent], wanted: int) -> Cost:
     """Run a workload to its end and return what the agent cost.
@@ -88,14 +91,13 @@ def reference(name: str, place: Place) -> Cost:
     """Run what the workloads are compared with: `cat`, `re`, or a copy of what W4, W5a and W5b move."""
     place.clear()
     log, out = place.folder / "agent.log", place.out / "out"
+    path: Path = getattr(place.corpus, REFERENCES[name])
     if name == "cat":
-        with Child(["cat", str(place.corpus.log)], log, out) as child:
+        with Child(["cat", str(path)], log, out) as child:
             return child.cost()
     if name == "re":
-        with Child(roles("match", place.corpus.log), log) as child:
+        with Child(roles("match", path), log) as child:
             return child.cost()
-    source = {"copy W4": "json", "copy W5a": "log", "copy W5b": "frames"}[name]
-    path: Path = getattr(place.corpus, source)
     with Child(roles("copy-in", out), log) as taker:
         with Child(roles("copy-out", told_port(taker), path), place.folder / "sender.log") as giver:
             given = giver.cost()

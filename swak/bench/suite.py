@@ -11,7 +11,7 @@ from swak.bench.corpus import Corpus, digest
 from swak.bench.faults import Wrong
 from swak.bench.measure import Cost, Spread, spread
 from swak.bench.place import Place, swak
-from swak.bench.runs import reference, run
+from swak.bench.runs import REFERENCES, reference, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from swak.bench.workloads import Workload
 
 OURS = "swak"
-COPIES = ("W4", "W5a", "W5b")
 EVENT_BYTES = {"log": 250, "many": 500, "json": 350, "frames": 600}
 """At most, of an input of ours with what it is made of, a generated event."""
 OUT_BYTES = 400
@@ -42,7 +41,7 @@ class Figure(NamedTuple):
     @property
     def net(self) -> Spread:
         """CPU-seconds a million events, less what the empty input costs."""
-        nothing_s = spread([cost.cpu_s for cost in self.idle]).median
+        nothing_s = self.start.median
         return spread([(cost.cpu_s - nothing_s) * 1e6 / self.events for cost in self.full])
 
     @property
@@ -84,9 +83,8 @@ class Suite:
         """Run everything once."""
         for name in self.references():
             tell(name)
-            source = {"copy W4": "json", "copy W5b": "frames"}.get(name, "log")
             costs = reference(name, self._full), reference(name, self._none)
-            self._keep(("", name), getattr(self.corpus, source), costs)
+            self._keep(("", name), getattr(self.corpus, REFERENCES[name]), costs)
         for workload in self.workloads:
             tell(f"{workload.name} {OURS}")
             self._one(workload, OURS, partial(swak, workload))
@@ -98,7 +96,8 @@ class Suite:
 
     def references(self) -> list[str]:
         """Return what is measured beside the workloads."""
-        return ["cat", "re", *(f"copy {one.name}" for one in self.workloads if one.name in COPIES)]
+        chosen = {"cat", "re", *(f"copy {one.name}" for one in self.workloads)}
+        return [name for name in REFERENCES if name in chosen]
 
     @staticmethod
     def cannot(workload: Workload, peer: Peer) -> str:

@@ -70,14 +70,8 @@ def bench(  # noqa: PLR0917 - click calls it by name
     """  # noqa: D301 - click's own mark for text that is not to be wrapped
     from swak.bench import workloads  # noqa: PLC0415 - `--help` needs none of it
     from swak.bench.faults import BenchError  # noqa: PLC0415 - as above
-    from swak.errors import ConfigError, Problem  # noqa: PLC0415 - as above
 
-    if not hasattr(os, "wait4"):
-        raise ConfigError([Problem("swak bench needs wait4, which this system does not have", "use Linux or macOS")])
-    if alone and peers:
-        raise click.UsageError("--alone leaves out what --peer names: leave one of the two out")
-    if plot and not Path(plot).absolute().parent.is_dir():
-        raise click.UsageError(f"--plot {plot}: there is no such folder")
+    _refuse(alone and bool(peers), plot)
     wanted = _named(names)
     try:
         with _ended_by(signal.SIGTERM):
@@ -92,6 +86,18 @@ def bench(  # noqa: PLR0917 - click calls it by name
     if plot:
         Path(plot).write_text(report.drawing(), encoding="utf-8")
     click.echo(json.dumps(report.as_dict()) if as_json else report.table())
+
+
+def _refuse(contradicted: bool, plot: str | None) -> None:
+    """Refuse, before anything is measured, what cannot be done. `contradicted`: peers are named and left out."""
+    from swak.errors import ConfigError, Problem  # noqa: PLC0415 - see above
+
+    if not hasattr(os, "wait4"):
+        raise ConfigError([Problem("swak bench needs wait4, which this system does not have", "use Linux or macOS")])
+    if contradicted:
+        raise click.UsageError("--alone leaves out what --peer names: leave one of the two out")
+    if plot and not Path(plot).absolute().parent.is_dir():
+        raise click.UsageError(f"--plot {plot}: there is no such folder")
 
 
 def _named(names: tuple[str, ...]) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from swak.bench.drawing import Bar, Section, bars, step
 
 
@@ -18,5 +20,8 @@ def test_nothing_to_draw_is_a_drawing_too() -> None:
     assert ET.fromstring(bars("CPU", "", [])).tag.endswith("svg")
 
 
-def test_ticks_are_round_numbers() -> None:
-    assert [step(span) for span in (1, 9, 40, 0)] == [0.2, 2, 10, step(0)]
+@pytest.mark.parametrize(
+    ("span", "distance"), [(1, 0.2), (5, 1), (9, 2), (11, 5), (40, 10), (48, 10), (0.03, 0.01), (0, 0)]
+)
+def test_ticks_are_round_numbers(span: float, distance: float) -> None:
+    assert step(span) == pytest.approx(distance, abs=1e-8)

@@ -41,8 +41,16 @@ def test_a_short_run_tells_every_row_for_machines_and_draws(tmp_path: Path) -> N
 
 def test_a_log_of_ones_own_is_used(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_bytes(b'10.0.0.1 - - [21/Nov/2026:01:07:27 +0000] "GET / HTTP/1.1" 200 22 "-" "curl/8"\n')
-    result = bench("W2", "--alone", "--events", "500", "--runs", "1", "--input", str(log))
+    line = b'10.0.0.1 - - [21/Nov/2026:01:07:27 +0000] "GET / HTTP/1.1" 200 22 "-" "curl/8"\n'
+    log.write_bytes(line)
+    result = bench("W2", "--alone", "--events", "500", "--runs", "1", "--input", str(log), "--json")
+    assert result.exit_code == 0, result.output
+    row = next(one for one in json.loads(result.stdout)["rows"] if one["workload"] == "W2")
+    assert row["mb_per_s"] * 1e6 / row["events_per_s"] == pytest.approx(len(line))
+
+
+def test_a_table_is_printed_for_people() -> None:
+    result = bench("W2", "--alone", "--events", "500", "--runs", "1")
     assert (result.exit_code, "| W2: " in result.stdout) == (0, True), result.output
 
 
