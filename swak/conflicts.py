@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from swak.recipe import Recipe
     from swak.topology.findings import Report
     from swak.topology.graph import FlowGraph
-
-
-INF = float("inf")
 
 
 def find_conflicts(recipe: Recipe, flows: Iterable[FlowGraph], report: Report) -> None:
@@ -121,11 +119,11 @@ def _check_waiting(flow: FlowGraph, report: Report) -> None:
     spool = flow.stages[0].spool if flow.stages else None
     if spool is None or not spool.valid or getattr(spool, "when_full", "") != "block":
         return
-    endless = [one for one in flow.stages if isinstance(one.plugin, HoldingBuffer) and one.plugin.longest_s() == INF]
-    needed_bytes = sum(one.plugin.hold_bytes for one in endless if isinstance(one.plugin, HoldingBuffer)) * 2
-    if endless and getattr(spool, "max_size", needed_bytes) < needed_bytes:
-        names = ", ".join(one.name for one in endless)
-        what = f"{spool.name}: when it is full, {names} behind it may wait for more events for ever"
+    held = {one.name: one.plugin for one in flow.stages if isinstance(one.plugin, HoldingBuffer) and one.plugin.valid}
+    endless = {name: buffer.hold_bytes for name, buffer in held.items() if buffer.longest_s() == math.inf}
+    needed_bytes = sum(endless.values()) * 2
+    if getattr(spool, "max_size", needed_bytes) < needed_bytes:
+        what = f"{spool.name}: when it is full, {', '.join(endless)} behind it may wait for more events for ever"
         report.problem(what, f"give it max_size={needed_bytes >> 20}MiB or more", spool.place)
 
 
@@ -149,7 +147,7 @@ def _check_patience(flow: FlowGraph, report: Report) -> None:
 
 def _too_long(source: Plugin, patience_s: float, buffer: Buffer, waited_s: float) -> tuple[str, str]:
     """Say what is wrong, and how to mend it."""
-    held = "until enough of them have come" if waited_s == float("inf") else f"for up to {waited_s:g} s"
+    held = "until enough of them have come" if waited_s == math.inf else f"for up to {waited_s:g} s"
     where = f"{source.name} ({source.place.file}:{source.place.line})"
     what = f"{buffer.name}: it holds events in memory {held}, but whoever sends them to {where}"
     what += f" waits {patience_s:g} s for the ack and then sends them again"

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _DURATION_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_UNITS_S = {"d": 86_400, "h": 3_600, "m": 60}
-"""Those that a duration is shown in, where it is a whole number of them."""
 _SIZE_BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)\s*")
 
@@ -37,9 +35,10 @@ class Duration(float):
     def text(self) -> str:
         """Return it as people write it: "5m", "36h", "250ms"."""
         if 0 < self < 1:
-            return f"{self * 1000:g}ms"
-        unit, length_s = next((one for one in _UNITS_S.items() if self and self % one[1] == 0), ("s", 1))
-        return f"{self / length_s:g}{unit}"
+            return f"{self * 1000:.12g}ms"
+        fits = (one for one in ("d", "h", "m") if self and self % _DURATION_S[one] == 0)
+        unit = next(fits, "s")
+        return f"{self / _DURATION_S[unit]:.12g}{unit}"
 
 
 def longest(limits: Iterable[Duration | None]) -> Duration | None:

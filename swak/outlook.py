@@ -62,7 +62,7 @@ def _source(flow: FlowGraph) -> str:
 
 
 def _failover(stage: Stage) -> str:
-    names = [*stage.children, *([stage.last] if stage.last else [])]
+    names = stage.downstream()
     return f"{stage.name} stands for {_listed(names)}: it is down only while {'all are' if names[1:] else 'that is'}."
 
 
@@ -84,7 +84,7 @@ def _giving_up(flow: FlowGraph) -> list[str]:
     """Say which ends do not try for ever."""
     lines = []
     for end in _ends(flow):
-        names = [*end.children, *([end.last] if end.last else [])] or [end.name]
+        names = end.downstream() or (end.name,)
         limit = longest(getattr(flow.stage(name).plugin, "retry_for", None) for name in names)
         if limit is not None:
             lines.append(

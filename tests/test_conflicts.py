@@ -9,6 +9,7 @@ import pytest
 from swak import ConfigError, failover, in_, out, task
 from swak.recipe import as_recipe
 from swak.topology.compile import compile_recipe
+from swak.topology.load import load_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +124,18 @@ def test_a_buffer_that_waits_for_events_needs_a_spool_that_holds_them() -> None:
     (told,) = problems(in_.Counter(), out.DiskBuffer("a", max_size="4MiB"), out.SizedBuffer(100_000), out.Null())
     assert "when it is full, SizedBuffer behind it may wait for more events for ever" in told
     assert "max_size=16MiB or more" in told
+
+
+def test_of_a_buffer_behind_a_spool_only_its_wrong_options_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "r.py"
+    path.write_text(
+        "from swak import in_, out, task\n"
+        'task(in_.Counter(), out.DiskBuffer("a", max_size="4MiB"), out.SizedBuffer("many"), out.Null())\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        compile_recipe(load_file(path))
+    (told,) = caught.value.problems
+    assert told.what == "SizedBuffer: option \"count\" wants int, not 'many'"
 
 
 def test_a_buffer_with_a_limit_of_time_waits_for_no_spool() -> None:

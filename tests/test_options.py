@@ -77,7 +77,16 @@ def test_junk_is_no_duration(junk: Any) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(300, "5m"), (3600, "1h"), (72 * 3600, "3d"), (5400, "90m"), (90, "90s"), (0.25, "250ms"), (0, "0s")],
+    [
+        (300, "5m"),
+        (3600, "1h"),
+        (72 * 3600, "3d"),
+        (5400, "90m"),
+        (90, "90s"),
+        (0.25, "250ms"),
+        (0, "0s"),
+        (1_234_567, "1234567s"),
+    ],
 )
 def test_a_duration_is_shown_in_the_largest_unit_that_fits(seconds: float, text: str) -> None:
     assert Duration(seconds).text() == text
