@@ -57,6 +57,8 @@ class Mailbox:
         self.upstream: dict[str, Mailbox] = {}
         self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
+        self.beside_bytes = 0
+        """What the seat made of letters that are still here, and keeps."""
         self.freed: Callable[[], None] = _silent
         """Called when bytes have left, where memory is limited."""
         self._clock = clock
@@ -65,6 +67,7 @@ class Mailbox:
         self._arrived = threading.Condition(self._lock)
         self._control: deque[Shown] = deque()
         self._data: deque[Letter] = deque()
+        self._ahead = 0  # how many letters the seat has in hand besides the one that is shown
         self._held: deque[Letter] = deque()
         self._released = 0  # events of the first held letter that were flushed already
         self._bytes = 0
@@ -174,18 +177,18 @@ class Mailbox:
                 return Sign.POKE
         now = self._clock.monotonic()
         gate_open = not self.blocked and now >= self._shut_until
-        ready = gate_open and (self._source or bool(self._data))
+        ready = gate_open and (self._source or len(self._data) > self._ahead)
         if due_at is not None and now >= due_at and not (self._ticked and ready):
             return Sign.TICK
         if ready:
-            return Sign.READ if self._source else self._data[0]
+            return Sign.READ if self._source else self._data[self._ahead]
         if not self.blocked and not self._data and self.edges and self._ended >= self.edges:
             return Sign.END
         return None
 
     def _patience_s(self, due_at: float | None) -> float | None:
         now = self._clock.monotonic()
-        opened = not self.blocked and now >= self._shut_until and (self._source or bool(self._data))
+        opened = not self.blocked and now >= self._shut_until and (self._source or len(self._data) > self._ahead)
         if opened or (due_at is not None and due_at <= now):
             return 0.0  # also when that became so after `_next` looked at the clock: nobody would wake us
         times = [due_at, None if self.blocked or self._shut_until >= FOREVER else self._shut_until]
@@ -215,11 +218,18 @@ class Mailbox:
             tally = self._counted(counts)
             letter = self._data.popleft()
             self.tally = tally
+            self._ahead = max(0, self._ahead - 1)
             self._bytes -= letter.batch.size_bytes
             self._kept_bytes -= letter.batch.size_bytes
             waiting = list(self._waiting)
         self._poke_upstream(waiting)
         self.freed()
+
+    def pass_over(self, lease: Lease) -> None:
+        """Show the letter after this one next. The seat has both in hand; the first one in is still the first done."""
+        with self._lock:
+            lease.check()
+            self._ahead += 1
 
     def count(self, lease: Lease, counts: Tally) -> None:
         """Add counts without taking anything away: what an input read."""
@@ -293,6 +303,7 @@ class Mailbox:
                 self._put_back()
             self._recount()
             self.blocked = False
+            self._ahead = self.beside_bytes = 0
             self._shut_until = 0.0
             self._ticked = False
             while Sign.OPEN in self._control:
@@ -321,7 +332,7 @@ class Mailbox:
     @property
     def kept_bytes(self) -> int:
         """Bytes of all letters, those of the held zone too. Read without the lock."""
-        return 0 if self.closed else self._kept_bytes
+        return 0 if self.closed else self._kept_bytes + self.beside_bytes
 
     def head(self) -> Letter | None:
         """Return the letter that is next."""
