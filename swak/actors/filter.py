@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from swak.actors.seat import Seat, Way
 from swak.errors import SeatError
 from swak.event import Batch
+from swak.formats.json_text import encoded
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 from swak.topology.tags import compile_pattern
 
@@ -74,6 +75,8 @@ class FilterSeat(SplittingSeat):
         if not self.opened:
             self.open_plugin()
         outcome = letter.suspects.piecewise(letter.batch, self._process)
+        if self.post.stage.as_json:
+            outcome.parts = [(encoded(body), tags) for body, tags in outcome.parts]
         self.conclude(letter, outcome, {self.post.stage.name: outcome.filtered})
 
     def _process(self, piece: Piece) -> Outcome:

@@ -67,7 +67,7 @@ class WorkersSeat(SplittingSeat):
         """Those that are at a worker, by the number of the job."""
         self._bury_at: float | None = None
         plugin.tell, plugin.note = post.mailbox.wake, self._note_in_hand
-        plugin.prepare(post.name)
+        plugin.prepare(post.name, as_json=post.stage.as_json)
 
     def _note_in_hand(self, since: float | None, piece: Piece | None) -> None:
         """Have the supervisor see how long a worker has been at one job, as if it were a call into the plugin."""

@@ -78,7 +78,7 @@ class Workers(Plugin):
 
     def fresh(self) -> Self:
         made = type(self)(self.orders, self.filters, self.count, self.kept)
-        made.place, made.as_json = self.place, self.as_json
+        made.place = self.place
         return made
 
     def open(self) -> None:
@@ -95,9 +95,9 @@ class Workers(Plugin):
             child.ready.wait()
         self.check_alive()
 
-    def prepare(self, stage: str) -> None:
-        """Take note, before `open`, of whose workers these are."""
-        self.where = {"stage": stage}
+    def prepare(self, stage: str, *, as_json: bool) -> None:
+        """Take note, before `open`, of whose workers these are, and of whether they are to hand on JSON lines."""
+        self.where, self.as_json = {"stage": stage}, as_json
         self.level = logging.getLogger("swak").getEffectiveLevel()
 
     def check_alive(self) -> None:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import astuple
 
 from swak.event import Batch, Block, Dicts, Rows
-from swak.formats.json_text import JsonText
-from swak.formats.lines import json_lines
+from swak.formats.json_text import JsonText, encoded
 from swak.formats.plain import readable
 from swak.formats.rows import row_type
 
@@ -27,7 +26,6 @@ HEAD_BYTES_MAX = 64 * 1024 * 1024
 """A head that says it is longer is none: heads hold tags and times, and these for one batch."""
 _BUFFERS_MAX = 500
 """Buffers for one system call; a system takes 1,024."""
-_NO_JSON = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 class WireError(Exception):
@@ -97,15 +95,12 @@ def pack(body: Body, tags: str | list[str], *, as_json: bool = False) -> Packed:
     Lines and JSON lines are the bytes that they are. `as_json` has records become JSON lines, where JSON can carry
     them: of whoever will write them as that, and asks for nothing else.
     """
+    if as_json:
+        body = encoded(body)
     if isinstance(body, Block):
         return ("lines", tags, _times(body.times()), body.time_ns, body.encoding), body.data
     if isinstance(body, JsonText):
-        return ("json", tags, _times(body.times())), body.data
-    if as_json:
-        try:
-            return ("json", tags, _times(body.times())), json_lines(body)
-        except _NO_JSON:
-            as_json = False  # whoever writes it finds the event that cannot be written
+        return ("json", tags, _times(body.times()), body.size_bytes), body.data
     values: Any
     if isinstance(body, Rows) and body.rows:
         kind = type(body.rows[0])
@@ -124,7 +119,7 @@ def unpack(packed: Packed) -> tuple[Body, str | list[str]]:
         varied = None if isinstance(times_[0], int) and times_[0] == time_ns else times
         return Block(data, time_ns, encoding, len(times), varied), tags
     if kind == "json":
-        return JsonText(data, times), tags
+        return JsonText(data, times, rest[0]), tags
     schema, size_bytes = rest
     values = pickle.loads(data)  # noqa: S301 - of our own child or parent
     if len(values) != len(times):
