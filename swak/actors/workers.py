@@ -148,3 +148,7 @@ class WorkersSeat(SplittingSeat):
         del self._works[letter.serial]
         self.mailbox.shut(0.0)
         self.mailbox.beside_bytes = sum(one.size_bytes for one in self._works.values())
+
+    def _close_plugin(self) -> None:
+        super()._close_plugin()
+        self.plugin.close()  # again: processes would outlive whatever cut the first call off

@@ -69,17 +69,28 @@ class Child:
         """Why it is lost."""
         self.ready = threading.Event()
         """Set when it can work, and when it never will: then `why` says so."""
-        self._heard, self._lost = heard, lost
+        self._label, self._heard, self._lost = name, heard, lost
         self._outbox: SimpleQueue[Frame | None] = SimpleQueue()
         self._outbox.put(hello)
         self._last_words = ""
-        self._peer, self.process = started()
-        self.name = f"{name} (process {self.process.pid})"
-        threads = (("out", self._send), ("in", self._receive))
-        self._threads = [
-            threading.Thread(target=target, name=f"swak-{name}-{way}", daemon=True) for way, target in threads
-        ]
-        for thread in self._threads:
+        self._peer: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return f"{self._label} (process {self._process.pid})" if self._process is not None else self._label
+
+    def start(self) -> None:
+        """Start the process and the threads. Whoever calls this calls `close` later, whatever became of it."""
+        self._peer, theirs = socket.socketpair()
+        self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+        with theirs:
+            self._process = process_with(theirs)
+        for way, work in (("out", self._send), ("in", self._receive)):
+            thread = threading.Thread(target=work, args=(self._peer,), name=f"swak:{self._label}:{way}", daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def give(self, job: Job) -> None:
@@ -87,18 +98,18 @@ class Child:
         self.jobs.append(job)
         self._outbox.put(Frame("job", (job.number, job.packed[0]), (job.packed[1],)))
 
-    def _send(self) -> None:
+    def _send(self, peer: socket.socket) -> None:
         try:
             for frame in iter(self._outbox.get, None):
-                send(self._peer, frame)
+                send(peer, frame)
         except Exception as error:  # noqa: BLE001 - whatever it is, this worker gets nothing any more
             self._last_words = self._last_words or f"cannot be told anything: {error!r}"
             self.kill()
 
-    def _receive(self) -> None:
+    def _receive(self, peer: socket.socket) -> None:
         why = ""
         try:
-            while (frame := receive(self._peer)) is not None:
+            while (frame := receive(peer)) is not None:
                 if frame.kind == "log":
                     relay(*frame.values)
                 elif frame.kind == "ready":
@@ -119,8 +130,9 @@ class Child:
 
     def _end(self) -> str:
         """Say how the process ended; its socket is closed."""
+        assert self._process is not None
         try:
-            code = self.process.wait(GONE_S)
+            code = self._process.wait(GONE_S)
         except subprocess.TimeoutExpired:
             self.kill()
             return "has closed its socket"
@@ -128,43 +140,41 @@ class Child:
 
     def kill(self) -> None:
         """End the process at once, whatever it is at. Any thread may call this, and again."""
-        self.process.kill()
-        with contextlib.suppress(OSError):  # it was closed already
-            self._peer.shutdown(socket.SHUT_RDWR)
+        if self._process is not None:
+            self._process.kill()
+        self._shut(socket.SHUT_RDWR)
+
+    def _shut(self, how: int) -> None:
+        if self._peer is not None:
+            with contextlib.suppress(OSError):  # the other end is closed, or this one
+                self._peer.shutdown(how)
 
     def close(self, *, now: bool) -> None:
         """Let it close its plugins and end, or else kill it; wait until it is gone, and its threads are."""
         self._outbox.put(None)
         if now:
             self.kill()
-        with contextlib.suppress(OSError):  # it is gone already
-            self._peer.shutdown(socket.SHUT_WR)
-        try:
-            self.process.wait(CLOSE_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            self.process.wait()
+        self._shut(socket.SHUT_WR)
+        if self._process is not None:
+            try:
+                self._process.wait(CLOSE_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                self._process.wait()
         for thread in self._threads:
-            if thread is not threading.current_thread():
+            if thread.is_alive():
                 thread.join()
-        self._peer.close()
+        if self._peer is not None:
+            self._peer.close()
 
 
-def started() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start a process of its own, never a fork of ours, with nothing but its end of a new socket, and stderr."""
-    ours, theirs = socket.socketpair()
-    for one in (ours, theirs):
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            one.setsockopt(socket.SOL_SOCKET, option, SOCKET_BYTES)
+def process_with(peer: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a process of its own, never a fork of ours, with nothing but its end of a socket, and stderr."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
     home = str(Path(swak.__file__).parent.parent)
     command = [sys.executable, "-P", "-c", PROGRAM, home, str(os.getpid())]
-    try:
-        with theirs, _unheard():
-            process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=_stderr(), close_fds=True)
-    except BaseException:
-        ours.close()
-        raise
-    return ours, process
+    with _unheard():
+        return subprocess.Popen(command, stdin=peer.fileno(), stdout=_stderr(), close_fds=True)
 
 
 @contextlib.contextmanager

@@ -128,16 +128,19 @@ def _note_source(name: str, sources: dict[str, Source]) -> None:
 
 def _is_importable(name: str, file: str | None) -> bool:
     """Tell whether a process with the same path finds the same module. Looks, and imports nothing."""
-    if name in sys.builtin_module_names:
+    if name in sys.builtin_module_names or name in sys.stdlib_module_names:
         return True
     path: Any = None
     spec = None
-    for part in name.split("."):
-        spec = PathFinder.find_spec(part if path is None else f"x.{part}", path)
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        if length > 1 and ".".join(parts[: length - 1]) not in sys.modules:
+            return False
+        spec = PathFinder.find_spec(".".join(parts[:length]), path)
         if spec is None:
             return False
         path = spec.submodule_search_locations
-    return spec is not None and (spec.origin in (file, "frozen") or file is None)
+    return spec is not None and (file is None or spec.origin == file)
 
 
 def made(orders: Orders, run_again: Callable[[str, str, str], ModuleType]) -> list[tuple[str, Filter]]:

@@ -88,8 +88,8 @@ class Workers(Plugin):
             child = Child(f"worker {number}", hello, self._heard, self._gone)
             with self._lock:
                 self._children.append(child)
-                aborted = self._ended
-            if aborted:
+            child.start()
+            if self._ended:  # after the start: whoever aborts looks in the other order
                 child.kill()
         for child in self._children:
             child.ready.wait()
