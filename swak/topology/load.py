@@ -14,7 +14,7 @@ from contextvars import copy_context
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from swak import errors, recipe
 from swak.beside import BESIDE, Beside, raised, recipe_names
@@ -56,10 +56,9 @@ def load_text(text: str, file: str = "<text>") -> Recipe:
 def run_again(text: str, file: str, name: str) -> ModuleType:
     """Run a recipe in a worker process, for its classes: under the name that its module has where it was loaded."""
     tree, module, beside = _module(text, file, name)
-    problems: list[Problem] = []
-    _collect(tree, module, beside, file, [], problems, [])
-    if problems:
-        raise ConfigError(problems)
+    found = _collect(tree, module, beside, file)
+    if found.problems:
+        raise ConfigError(found.problems)
     return module
 
 
@@ -79,11 +78,16 @@ def _module(text: str, file: str, name: str) -> tuple[ast.Module, ModuleType, Be
     return tree, module, Beside(folder, module, tree, file)
 
 
+class _Found(NamedTuple):
+    """What a recipe declares, what is wrong with it, and what it raised."""
+
+    flows: list[Flow]
+    problems: list[Problem]
+    causes: list[BaseException]
+
+
 def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Recipe:
-    flows: list[Flow] = []
-    problems: list[Problem] = []
-    causes: list[BaseException] = []
-    _collect(tree, module, beside, file, flows, problems, causes)
+    flows, problems, causes = _collect(tree, module, beside, file)
     loaded = Recipe(tuple(flows), file)
     if problems or not flows:
         del sys.modules[module.__name__]
@@ -97,28 +101,22 @@ def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Rec
     return loaded
 
 
-def _collect(
-    tree: ast.Module,
-    module: ModuleType,
-    beside: Beside,
-    file: str,
-    flows: list[Flow],
-    problems: list[Problem],
-    causes: list[BaseException],
-) -> None:
-    """Run the recipe; what it declares, what is wrong with it and what it raises goes into the lists."""
+def _collect(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> _Found:
+    """Run the recipe."""
+    found = _Found([], [], [])
 
     def execute() -> None:
-        recipe.COLLECTED.set(flows)
-        errors.COLLECTED.set(problems)
+        recipe.COLLECTED.set(found.flows)
+        errors.COLLECTED.set(found.problems)
         BESIDE.set(beside)
-        problems.extend(_execute(tree, module, file, causes))
-        problems.extend(clashes(beside))
+        found.problems.extend(_execute(tree, module, file, found.causes))
+        found.problems.extend(clashes(beside))
 
     module.__dict__.update({name: getattr(import_module("swak"), name) for name in recipe_names()})
     module.__dict__[_TELL] = _tell
     sys.modules[module.__name__] = module  # it stays: options are read there, and pickle finds the recipe's classes
     copy_context().run(execute)
+    return found
 
 
 def _execute(tree: ast.Module, module: ModuleType, file: str, causes: list[BaseException]) -> list[Problem]:

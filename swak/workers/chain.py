@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.event import Batch
-from swak.plugin import DeadEvent, Filter, Outcome, process_each
+from swak.plugin import Filter, Outcome, process_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 
 log = get("swak.workers")
 
-PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
-    "from swak.topology.load import run_again; from swak.workers.process import main; main(run_again, int(sys.argv[2]))"
-)
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from swak.workers.process import main
+def run_again(*recipe):
+    from swak.topology.load import run_again
+    return run_again(*recipe)
+main(run_again, int(sys.argv[2]))
+"""
+"""What a worker runs. Only one with plugins of a recipe needs what loads recipes: 50 ms."""
 SOCKET_BYTES = 1024 * 1024
 """What may lie in a socket, as far as the system lets us: the next job, while the worker is at one."""
 CLOSE_S = 2.0
@@ -119,8 +125,8 @@ class Child:
                     log.debug("a worker process failed", worker=self.name, trace=frame.values[1])
                 else:
                     self._heard(self, frame)
-        except OSError as error:
-            why = f"is gone: {error}"
+        except OSError:
+            why = ""  # it has ended with something unread: how, its exit code says best
         except BaseException as error:  # noqa: BLE001 - whatever it is, nothing of this worker can be believed
             why = f"answers rubbish: {error}"
             self.kill()
@@ -174,7 +180,7 @@ def process_with(peer: socket.socket) -> subprocess.Popen[bytes]:
     home = str(Path(swak.__file__).parent.parent)
     command = [sys.executable, "-P", "-c", PROGRAM, home, str(os.getpid())]
     with _unheard():
-        return subprocess.Popen(command, stdin=peer.fileno(), stdout=_stderr(), close_fds=True)
+        return subprocess.Popen(command, stdin=peer.fileno(), stdout=_stderr())  # noqa: S603 - our own interpreter
 
 
 @contextlib.contextmanager

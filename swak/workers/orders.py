@@ -99,7 +99,7 @@ def _pickled(plugin: Plugin, sources: dict[str, Source]) -> bytes:
             Pickler(io.BytesIO(), protocol=5).dump(value)
         except CannotTravelError:
             raise
-        except Exception as error:  # noqa: BLE001 - pickle raises whatever the value's own code does
+        except Exception as error:
             what = f"the option {name} cannot be taken to another process: {error}"
             raise CannotTravelError(what, "give a plain value: text, numbers, lists, dicts") from error
     Pickler(into, protocol=5).dump(plugin.options_given)

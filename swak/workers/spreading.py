@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import sys
 from dataclasses import replace
 from types import FunctionType
@@ -118,6 +117,8 @@ def _doubt(cls: type[Plugin], sure: type[Plugin]) -> str:
 
 def _sets(function: FunctionType) -> bool:
     """Tell whether a function sets an attribute (but of a variable other than its first), or a name from outside."""
+    import dis  # noqa: PLC0415 - few recipes need it
+
     code = function.__code__
     before: Any = None
     for step in dis.get_instructions(code):
