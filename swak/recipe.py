@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from swak.errors import Problem, report
 
+_Kind = Literal["main", "task"]
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
@@ -58,9 +59,7 @@ class Failover(Pipeable):
 class Flow:
     """One `main(...)` or `task(...)`: an input and what follows it."""
 
-    def __init__(
-        self, kind: Literal["main", "task"], parts: tuple[Any, ...], name: str | None, workers: int | None = None
-    ) -> None:
+    def __init__(self, kind: _Kind, parts: tuple[Any, ...], name: str | None, workers: int | None = None) -> None:
         self.kind = kind
         self.parts = tuple(one for part in parts for one in _parts(part))
         self.name = name

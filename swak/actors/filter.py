@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from swak.actors.seat import Seat, Way
@@ -36,7 +35,7 @@ class SplittingSeat(Seat):
         letter: Letter,
         parts: Sequence[tuple[Sequence[Outlet], Batch]],
         outcome: Outcome,
-        filtered: Mapping[str, int] = MappingProxyType({}),
+        filtered: Mapping[str, int],
     ) -> None:
         """Send each batch to its outlets under parts of the letter's Ack, then count and let the letter go.
 
@@ -122,7 +121,7 @@ class TagsSeat(SplittingSeat):
         if lost is not None:
             outcome.dead = [DeadEvent(event, "no route") for event in lost.events()]
         parts = [(self._routes[number][1], part) for number, part in groups.items()]
-        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
+        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome, {}))
 
     def _route(self, tag: str) -> int:
         number = self._numbers.get(tag)

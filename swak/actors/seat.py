@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.actors.actor import Actor, Inbox
@@ -228,7 +227,7 @@ class Seat(Actor):
         *,
         out: int,
         dead: Sequence[DeadEvent] = (),
-        filtered: Mapping[str, int] = MappingProxyType({}),
+        filtered: Mapping[str, int] | None = None,
         made: int = 0,
         elsewhere: int = 0,
     ) -> None:
@@ -237,7 +236,7 @@ class Seat(Actor):
         counts.into = letter.batch.count - elsewhere
         counts.out = out
         counts.made = made
-        counts.filtered.update({stage: count for stage, count in filtered.items() if count})
+        counts.filtered.update({stage: count for stage, count in (filtered or {}).items() if count})
         for one in dead:
             counts.dead[one.reason] += 1
         self.mailbox.done(self.lease, counts)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from swak.actors.filter import SplittingSeat
 from swak.actors.mailbox import FOREVER
 from swak.actors.seat import BURIAL_RETRY_S
-from swak.plugin import Outcome
-from swak.stats import Reasons
 from swak.workers.pool import Workers
+from swak.workers.work import RESULTS_BYTES_MAX, Work, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from swak.ack import Origin
     from swak.actors.lease import Lease
@@ -21,31 +20,6 @@ if TYPE_CHECKING:
     from swak.narrowing import Piece
     from swak.plugin import DeadEvent
     from swak.workers.pool import Answer
-
-RESULTS_BYTES_MAX = 8 * 1024 * 1024
-"""No more letters are given out while so much waits for its turn."""
-
-
-class Work:
-    """A letter that was given out, whole or in pieces, and what came back of it."""
-
-    def __init__(self, letter: Letter) -> None:
-        self.letter = letter
-        self.hopeless = letter.suspects.hopeless
-        self.pieces = [] if self.hopeless else letter.suspects.pieces(letter.batch)
-        self.outcome = Outcome()
-        self.filtered = Reasons()
-        self.size_bytes = 0
-        self.complete = False
-
-    def add(self, outcome: Outcome, filtered: Mapping[str, int], size_bytes: int = 0) -> None:
-        """Note what became of the next piece."""
-        self.outcome.parts += outcome.parts
-        self.outcome.dead += outcome.dead
-        self.outcome.made += outcome.made
-        self.size_bytes += size_bytes
-        for stage, count in filtered.items():
-            self.filtered[stage] += count
 
 
 class WorkersSeat(SplittingSeat):
@@ -61,8 +35,8 @@ class WorkersSeat(SplittingSeat):
         plugin = lease.plugin
         assert isinstance(plugin, Workers)
         self.plugin = plugin
-        self._works: dict[int, Work] = {}
-        """By the serials of their letters, in their order."""
+        self._works: dict[Letter, Work] = {}
+        """By letter, in their order."""
         self._jobs: dict[int, Work] = {}
         """Those that are at a worker, by the number of the job."""
         self._bury_at: float | None = None
@@ -77,27 +51,22 @@ class WorkersSeat(SplittingSeat):
         return 0.0 if self.plugin.has_news else self._bury_at
 
     def on_letter(self, letter: Letter) -> None:
-        waiting = sum(work.size_bytes for work in self._works.values())
-        if not self.plugin.has_room or waiting > RESULTS_BYTES_MAX:
+        if not self.plugin.has_room or size_of(self._works.values()) > RESULTS_BYTES_MAX:
             self.mailbox.shut(FOREVER)  # until something comes back
             return
-        work = self._works[letter.serial] = Work(letter)
+        work = self._works[letter] = Work(letter.batch, letter.suspects)
         self.mailbox.pass_over(self.lease)
         self._go_on_with(work)
         self._pass_on()
 
     def _go_on_with(self, work: Work) -> None:
-        """Give the next piece of a letter to a worker. Events that are given up need none."""
-        while work.pieces:
-            piece = work.pieces.pop(0)
-            if not piece.reason:
-                self._jobs[self.plugin.give(piece)] = work
-                return
-            work.add(piece.given_up(), {})
-        work.complete = True
+        """Give the next piece of a letter to a worker."""
+        piece = work.next()
+        if piece is not None:
+            self._jobs[self.plugin.give(piece)] = work
 
     def on_tick(self) -> None:
-        self._look_for_the_lost()
+        self.plugin.check_alive(self.lease)
         for answer in self.plugin.take():
             self._take(answer)
         if self._burial is not None:
@@ -106,38 +75,31 @@ class WorkersSeat(SplittingSeat):
             self.mailbox.shut(0.0)
         self._pass_on()
 
-    def _look_for_the_lost(self) -> None:
-        piece = self.plugin.lost_piece
-        if piece is not None:
-            self.lease.check()  # whoever aborts the workers has blamed it already
-            piece.blame()
-        self.plugin.check_alive()
-
     def _take(self, answer: Answer) -> None:
         for error in answer.errors:
             self.post.note_error(error)
         work = self._jobs.pop(answer.number)
         work.add(answer.outcome, answer.filtered, answer.size_bytes)
         self._go_on_with(work)
-        self.mailbox.beside_bytes = sum(one.size_bytes for one in self._works.values())
+        self.mailbox.beside_bytes = size_of(self._works.values())
 
     def _pass_on(self) -> None:
         """Pass on what is complete, as far as everything before it has been."""
         while self._works and not self._ways and self._burial is None:
-            work = next(iter(self._works.values()))
+            letter, work = next(iter(self._works.items()))
             if not work.complete:
                 return
             if work.hopeless:
-                self.bury_whole(work.letter)
+                self.bury_whole(letter)
             else:
-                self.conclude(work.letter, work.outcome, work.filtered)
+                self.conclude(letter, work.outcome, work.filtered)
 
     def on_resumed(self) -> None:
         self._pass_on()
 
     def bury(self, origin: Origin, dead: Sequence[DeadEvent], then: Callable[[], None]) -> None:
-        first = self.plugin.names[0]  # of what was given up, nobody knows which of the filters it was at
-        super().bury(origin, [one if one.stage else one._replace(stage=first) for one in dead], then)
+        # Of what was given up, nobody knows which of the filters it was at: it goes back before the first one.
+        super().bury(origin, [one if one.stage else one._replace(stage=self.plugin.names[0]) for one in dead], then)
 
     def _bury_now(self) -> None:
         super()._bury_now()
@@ -145,9 +107,9 @@ class WorkersSeat(SplittingSeat):
 
     def done(self, letter: Letter, **counts: Any) -> None:
         super().done(letter, **counts)
-        del self._works[letter.serial]
+        del self._works[letter]
         self.mailbox.shut(0.0)
-        self.mailbox.beside_bytes = sum(one.size_bytes for one in self._works.values())
+        self.mailbox.beside_bytes = size_of(self._works.values())
 
     def _close_plugin(self) -> None:
         super()._close_plugin()

@@ -30,9 +30,8 @@ def compile_recipe(recipe: Recipe, *, spread: bool = True) -> Topology:
     names = _flow_names(recipe, report)
     named = zip(names, recipe.flows, strict=True)
     flows = [FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named]
-    if spread:
-        wanted = zip(flows, recipe.flows, strict=True)
-        flows = [spread_out(graph, flow.workers, flow.place, report) for graph, flow in wanted]
+    declared = zip(flows, recipe.flows, strict=True)
+    flows = [spread_out(graph, flow, report) if spread else graph for graph, flow in declared]
     parts = tuple(part for flow in flows for part in split(flow, report))
     find_conflicts(recipe, parts, report)
     if report.problems:

@@ -14,7 +14,7 @@ from contextvars import copy_context
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from swak import errors, recipe
 from swak.beside import BESIDE, Beside, raised, recipe_names
@@ -56,9 +56,9 @@ def load_text(text: str, file: str = "<text>") -> Recipe:
 def run_again(text: str, file: str, name: str) -> ModuleType:
     """Run a recipe in a worker process, for its classes: under the name that its module has where it was loaded."""
     tree, module, beside = _module(text, file, name)
-    found = _collect(tree, module, beside, file)
-    if found.problems:
-        raise ConfigError(found.problems)
+    _, problems, _ = _collect(tree, module, beside, file)
+    if problems:
+        raise ConfigError(problems)
     return module
 
 
@@ -78,14 +78,6 @@ def _module(text: str, file: str, name: str) -> tuple[ast.Module, ModuleType, Be
     return tree, module, Beside(folder, module, tree, file)
 
 
-class _Found(NamedTuple):
-    """What a recipe declares, what is wrong with it, and what it raised."""
-
-    flows: list[Flow]
-    problems: list[Problem]
-    causes: list[BaseException]
-
-
 def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Recipe:
     flows, problems, causes = _collect(tree, module, beside, file)
     loaded = Recipe(tuple(flows), file)
@@ -101,16 +93,21 @@ def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Rec
     return loaded
 
 
+_Found = tuple[list[Flow], list[Problem], list[BaseException]]
+"""What a recipe declares, what is wrong with it, and what it raised."""
+
+
 def _collect(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> _Found:
     """Run the recipe."""
-    found = _Found([], [], [])
+    found: _Found = [], [], []
+    flows, problems, causes = found
 
     def execute() -> None:
-        recipe.COLLECTED.set(found.flows)
-        errors.COLLECTED.set(found.problems)
+        recipe.COLLECTED.set(flows)
+        errors.COLLECTED.set(problems)
         BESIDE.set(beside)
-        found.problems.extend(_execute(tree, module, file, found.causes))
-        found.problems.extend(clashes(beside))
+        problems.extend(_execute(tree, module, file, causes))
+        problems.extend(clashes(beside))
 
     module.__dict__.update({name: getattr(import_module("swak"), name) for name in recipe_names()})
     module.__dict__[_TELL] = _tell

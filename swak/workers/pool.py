@@ -18,6 +18,7 @@ from swak.workers.wire import Frame, Packed, WireError, pack, pack_batch, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from swak.budget import Fence
     from swak.narrowing import Piece
     from swak.plugin import Filter
     from swak.workers.orders import Orders
@@ -100,15 +101,19 @@ class Workers(Plugin):
         self.where, self.as_json = {"stage": stage}, as_json
         self.level = logging.getLogger("swak").getEffectiveLevel()
 
-    def check_alive(self) -> None:
-        """Raise WorkerLostError when a worker is lost."""
-        if self._lost is not None:
-            raise WorkerLostError(self._lost[0])
+    def check_alive(self, fence: Fence | None = None) -> None:
+        """Raise WorkerLostError when a worker is lost; what it had in hand is blamed, if the `fence` lets us.
 
-    @property
-    def lost_piece(self) -> Piece | None:
-        """What the worker that is lost had in hand."""
-        return None if self._lost is None else self._lost[1]
+        Whoever revokes the right to act and then aborts the workers has blamed it already.
+        """
+        if self._lost is None:
+            return
+        why, piece = self._lost
+        if fence is not None:
+            fence.check()
+        if piece is not None:
+            piece.blame()
+        raise WorkerLostError(why)
 
     @property
     def has_news(self) -> bool:

@@ -14,7 +14,7 @@ from swak.workers.pool import Workers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from swak.recipe import Place
+    from swak.recipe import Flow, Place
     from swak.topology.findings import Report
     from swak.topology.graph import FlowGraph, Stage
     from swak.workers.orders import Orders
@@ -27,8 +27,10 @@ _ATTRIBUTE, _GLOBAL = {"STORE_ATTR", "DELETE_ATTR"}, {"STORE_GLOBAL", "DELETE_GL
 _DECLARE = "write `spreads = True` into the class if copies of it may work side by side, or `spreads = False`"
 
 
-def spread_out(flow: FlowGraph, workers: object, place: Place, report: Report) -> FlowGraph:
+def spread_out(flow: FlowGraph, declared: Flow, report: Report) -> FlowGraph:
     """Return the flow with one stage in the place of the filters that workers take over; problems go to the report."""
+    workers: object = declared.workers
+    place = declared.place
     if workers is None or (type(workers) is int and workers == 0):
         return flow
     count = _count(flow, workers, place, report)

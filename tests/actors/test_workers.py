@@ -136,14 +136,18 @@ def test_killed_workers_lose_nothing_and_change_no_order() -> None:
     with running(task(source, Slow(), sink, workers=2), deaths_max=50, grace_s=30) as run:
         source.go.set()
         for kill in range(4):
-            until(lambda kill=kill: len(sink.arrived) > 100 * (kill + 1) and len(children()) == 2, run.snapshot)
-            victim = children()[kill % 2]
-            victim.kill()
-            until(lambda kill=kill: view_of(run, "Slow").restarts > kill, run.snapshot)
+            kill_one(run, sink, kill)
         assert run.wait(40), run.snapshot()
     judge(range(3_000), sink.arrived).assert_right(duplicates_max=4 * 5)
     assert "was ended by SIGKILL" in view_of(run, "Slow").last_error
     assert not children()
+
+
+def kill_one(run: Run, sink: Sink, killed: int) -> None:
+    """Kill a worker when some more has arrived, and wait until that is seen."""
+    until(lambda: len(sink.arrived) > 100 * (killed + 1) and len(children()) == 2, run.snapshot)
+    children()[killed % 2].kill()
+    until(lambda: view_of(run, "Slow").restarts > killed, run.snapshot)
 
 
 def test_too_many_deaths_pause_the_task() -> None:
