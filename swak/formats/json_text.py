@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts, Rows
+from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts
+from swak.formats.found import each_row
 from swak.formats.plain import plain, readable
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def encoded(body: Body) -> Body:
     if isinstance(body, Block | JsonText):
         return body
     try:
-        data = encode_lines(body.rows if isinstance(body, Rows) else readable(body))
+        data = encode_body(body)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return body  # who writes it finds the event that does not fit, and says so
     return JsonText(data, body.times(), size_of(data, body.times()))
@@ -99,8 +100,19 @@ def size_of(data: bytes, times: Sequence[int]) -> int:
     return len(data) + TIME_BYTES * len(times)
 
 
+def encode_body(body: Body) -> bytes:
+    """Return one JSON object a line. Rows that are still to be made are gone again before the next one is made."""
+    rows = each_row(body)
+    if rows is None:
+        return encode_lines(readable(body))
+    try:
+        return _ENCODER.encode_lines(rows)
+    except UnicodeEncodeError:
+        return _ENCODER.encode_lines(plain(readable(body)))
+
+
 def encode_lines(records: Sequence[Any]) -> bytes:
-    """Return one JSON object a line for records or rows."""
+    """Return one JSON object a line."""
     try:
         return _ENCODER.encode_lines(records)
     except UnicodeEncodeError:
