@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts, Rows
+from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts
+from swak.formats.found import each_row
 from swak.formats.plain import plain, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from swak.event import Body, Record
 
@@ -88,10 +90,27 @@ def encoded(body: Body) -> Body:
     if isinstance(body, Block | JsonText):
         return body
     try:
-        data = encode_lines(body.rows if isinstance(body, Rows) else readable(body))
+        data = encode_body(body)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return body  # who writes it finds the event that does not fit, and says so
     return JsonText(data, body.times(), size_of(data, body.times()))
+
+
+def encoded_parts(parts: Iterable[tuple[Body, str | list[str]]]) -> list[tuple[Body, str | list[str]]]:
+    """Encode every body of (body, tags), and join neighbours of one tag: the fewer pass on, the less that costs."""
+    made: list[tuple[Body, str | list[str]]] = []
+    for (is_text, tags), group in groupby(((encoded(body), tags) for body, tags in parts), key=_joins):
+        bodies = [body for body, _ in group]
+        if is_text and len(bodies) > 1:
+            times = list(chain.from_iterable(body.times() for body in bodies))
+            bodies = [JsonText.joined(bodies, times, sum(body.size_bytes for body in bodies))]
+        made += [(body, tags) for body in bodies]
+    return made
+
+
+def _joins(part: tuple[Body, str | list[str]]) -> tuple[bool, str | list[str]]:
+    body, tags = part
+    return isinstance(body, JsonText) and isinstance(tags, str), tags
 
 
 def size_of(data: bytes, times: Sequence[int]) -> int:
@@ -99,8 +118,19 @@ def size_of(data: bytes, times: Sequence[int]) -> int:
     return len(data) + TIME_BYTES * len(times)
 
 
+def encode_body(body: Body) -> bytes:
+    """Return one JSON object a line. Rows that are still to be made are gone again before the next one is made."""
+    rows = each_row(body)
+    if rows is None:
+        return encode_lines(readable(body))
+    try:
+        return _ENCODER.encode_lines(rows)
+    except UnicodeEncodeError:
+        return _ENCODER.encode_lines(plain(readable(body)))
+
+
 def encode_lines(records: Sequence[Any]) -> bytes:
-    """Return one JSON object a line for records or rows."""
+    """Return one JSON object a line."""
     try:
         return _ENCODER.encode_lines(records)
     except UnicodeEncodeError:

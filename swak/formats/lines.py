@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swak.event import Block, Rows
-from swak.formats.json_text import JsonText, encode_lines
+from swak.event import Block
+from swak.formats.json_text import JsonText, encode_body, encode_lines
 from swak.formats.plain import readable, utf8
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def json_lines(body: Body) -> bytes:
     """
     if isinstance(body, JsonText):
         return body.data
-    return encode_lines(body.rows if isinstance(body, Rows) else readable(body))
+    return encode_body(body)
 
 
 def raw_lines(body: Body) -> bytes:

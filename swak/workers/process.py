@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from swak.ack import Source
 from swak.event import Batch, gather
+from swak.formats.json_text import encoded_parts
 from swak.log import WHERE, plain
 from swak.memory import tune
 from swak.plugin import DeadEvent
@@ -144,16 +145,17 @@ def answer(links: Sequence[Link], job: Frame, *, as_json: bool) -> Frame:
     body, tags = unpack((head, job.payloads[0]))
     passage = through(links, Batch(body, tags, unused_ack(Source(""))))
     outcome = passage.outcome
-    packed = [one for part in outcome.parts for one in _packed(*part, outcome, links[-1].stage, as_json=as_json)]
+    parts = encoded_parts(outcome.parts) if as_json else outcome.parts
+    packed = [one for part in parts for one in _packed(*part, outcome, links[-1].stage)]
     dead = [(one.event.tag, one.event.time_ns, _carried(one.event.record)[0], *one[1:]) for one in outcome.dead]
     values = (number, [head for head, _ in packed], passage.filtered, outcome.made, dead, passage.errors)
     return Frame("answer", values, tuple(payload for _, payload in packed))
 
 
-def _packed(body: Body, tags: str | list[str], outcome: Outcome, stage: str, *, as_json: bool) -> list[Packed]:
+def _packed(body: Body, tags: str | list[str], outcome: Outcome, stage: str) -> list[Packed]:
     """Pack a body; events that hold what cannot leave this process become dead letters."""
     try:
-        return [pack(body, tags, as_json=as_json)]
+        return [pack(body, tags)]
     except Exception:  # noqa: BLE001 - pickle raises whatever a value's own code does
         events = Batch(body, tags, unused_ack(Source(""))).events()
     kept: list[Event] = []
@@ -163,7 +165,7 @@ def _packed(body: Body, tags: str | list[str], outcome: Outcome, stage: str, *, 
             outcome.dead.append(DeadEvent(event.replace(record=record), f"cannot leave its worker: {why}", "", stage))
         else:
             kept.append(event)
-    return [pack(*gather(kept), as_json=as_json)] if kept else []
+    return [pack(*gather(kept))] if kept else []
 
 
 def _carried(record: Record) -> tuple[Record, str]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import astuple
 
 from swak.event import Batch, Block, Dicts, Rows
-from swak.formats.json_text import JsonText, encoded
+from swak.formats.found import Found, kind_of
+from swak.formats.json_text import JsonText
 from swak.formats.plain import readable
 from swak.formats.rows import row_type
 
@@ -89,24 +90,23 @@ def _exactly(peer: socket.socket, length: int) -> bytes:
     return b"".join(parts)
 
 
-def pack(body: Body, tags: str | list[str], *, as_json: bool = False) -> Packed:
+def pack(body: Body, tags: str | list[str]) -> Packed:
     """Return what `unpack` makes the same body of. Exceptions of `pickle` when a record holds what cannot travel.
 
-    Lines and JSON lines are the bytes that they are. `as_json` has records become JSON lines, where JSON can carry
-    them: of whoever will write them as that, and asks for nothing else.
+    Lines and JSON lines are the bytes that they are.
     """
-    if as_json:
-        body = encoded(body)
     if isinstance(body, Block):
         return ("lines", tags, _times(body.times()), body.time_ns, body.encoding), body.data
     if isinstance(body, JsonText):
         return ("json", tags, _times(body.times()), body.size_bytes), body.data
     values: Any
-    if isinstance(body, Rows) and body.rows:
-        kind = type(body.rows[0])
-        values, schema = list(map(astuple, body.rows)), (kind.__name__, kind.__struct_encode_fields__)
+    schema: tuple[Any, ...] | None = None
+    if isinstance(body, Rows) and body.count:
+        kind = kind_of(body)
+        values = body.values if isinstance(body, Found) else list(map(astuple, body.rows))
+        schema = (kind.__name__, kind.__struct_encode_fields__, *(body.constants() if isinstance(body, Found) else ()))
     else:
-        values, schema = readable(body), None
+        values = readable(body)
     return ("records", tags, _times(body.times()), schema, body.size_bytes), pickle.dumps(values, protocol=5)
 
 
@@ -126,8 +126,7 @@ def unpack(packed: Packed) -> tuple[Body, str | list[str]]:
         raise WireError(f"{len(values)} records with {len(times)} times")
     if schema is None:
         return Dicts(values, times, size_bytes), tags
-    row = row_type(schema[0], tuple(schema[1]))
-    return Rows([row(*one) for one in values], times, size_bytes), tags
+    return Found(row_type(schema[0], *schema[1:]), values, times, size_bytes), tags
 
 
 def pack_batch(batch: Batch) -> Packed:
