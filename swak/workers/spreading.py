@@ -24,6 +24,7 @@ WORKERS_MAX = 64
 
 _ATTRIBUTE, _GLOBAL = {"STORE_ATTR", "DELETE_ATTR"}, {"STORE_GLOBAL", "DELETE_GLOBAL"}
 """Instructions by which a function keeps something for its next call. What it adds to a list or a dict is not seen."""
+_VARIABLE = ("LOAD_FAST", "LOAD_DEREF")
 _DECLARE = "write `spreads = True` into the class if copies of it may work side by side, or `spreads = False`"
 
 
@@ -127,7 +128,7 @@ def _sets(function: FunctionType) -> bool:
         if step.opname in _GLOBAL or (step.opname == "STORE_DEREF" and step.argval in code.co_freevars):
             return True
         if step.opname in _ATTRIBUTE:
-            loaded = before.argval if before is not None and before.opname.startswith("LOAD_FAST") else None
+            loaded = before.argval if before is not None and before.opname.startswith(_VARIABLE) else None
             owner = loaded[-1] if isinstance(loaded, tuple) else loaded
             if owner is None or owner == code.co_varnames[0]:
                 return True
