@@ -155,12 +155,15 @@ class Child:
             with contextlib.suppress(OSError):  # the other end is closed, or this one
                 self._peer.shutdown(how)
 
-    def close(self, *, now: bool) -> None:
-        """Let it close its plugins and end, or else kill it; wait until it is gone, and its threads are."""
+    def end(self, *, now: bool) -> None:
+        """Let it close its plugins and end, or kill it. Waits for nothing."""
         self._outbox.put(None)
         if now:
             self.kill()
         self._shut(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Wait until it is gone, and its threads are; kill it when that takes long. Comes after `end`."""
         if self._process is not None:
             try:
                 self._process.wait(CLOSE_S)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+import threading
 from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 TEXT, FILE = "__swak_text__", "__swak_file__"
 """Names under which a recipe's module holds its own text, and what it is told by."""
+
+MAKING = threading.Event()
+"""Set in a worker process while it runs modules: whatever starts a flow there would start workers without end."""
 
 MOVE = "put it into a file of its own and import it from there"
 
@@ -145,6 +149,15 @@ def _is_importable(name: str, file: str | None) -> bool:
 
 def made(orders: Orders, run_again: Callable[[str, str, str], ModuleType]) -> list[tuple[str, Filter]]:
     """In the other process: make the modules, then the plugins, by stage. Whatever their code raises comes through."""
+    MAKING.set()
+    try:
+        _load(orders, run_again)
+        return [(order.stage, _made(order)) for order in orders.orders]
+    finally:
+        MAKING.clear()
+
+
+def _load(orders: Orders, run_again: Callable[[str, str, str], ModuleType]) -> None:
     for source in orders.sources:
         if source.is_recipe:
             run_again(source.text, source.file, source.name)
@@ -153,7 +166,6 @@ def made(orders: Orders, run_again: Callable[[str, str, str], ModuleType]) -> li
             module.__file__ = source.file
             sys.modules[source.name] = module
             exec(compile(source.text, source.file, "exec", dont_inherit=True), vars(module))  # noqa: S102 - as an import
-    return [(order.stage, _made(order)) for order in orders.orders]
 
 
 def _made(order: Order) -> Filter:

@@ -157,10 +157,9 @@ class Workers(Plugin):
             children = list(self._children)
             busy = any(child.jobs for child in children) or self._lost is not None
         for child in children:
-            if busy:
-                child.kill()
+            child.end(now=busy)  # all of them before waiting for one
         for child in children:
-            child.close(now=busy)
+            child.close()
 
     # By the children's threads
 

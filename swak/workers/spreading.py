@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from swak.plugin import Filter, Plugin
-from swak.workers.orders import CannotTravelError, written
+from swak.workers.orders import MAKING, CannotTravelError, written
 from swak.workers.pool import Workers
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def spread_out(flow: FlowGraph, declared: Flow, report: Report) -> FlowGraph:
     """Return the flow with one stage in the place of the filters that workers take over; problems go to the report."""
     workers: object = declared.workers
     place = declared.place
+    if MAKING.is_set():
+        what = "a worker process runs this module again, for the plugins in it, and the module starts a flow"
+        report.problem(what, 'start it under `if __name__ == "__main__":`, or in a function', place)
     if workers is None or (type(workers) is int and workers == 0):
         return flow
     count = _count(flow, workers, place, report)

@@ -218,3 +218,42 @@ def test_reasons_beyond_a_bound_are_counted_together(mailbox: Mailbox, lease: Le
     tally = mailbox.levels()[3]
     assert len(tally.dead) == REASONS_MAX + 1
     assert tally.dead["other"] == 5
+
+
+def test_a_letter_that_is_passed_over_stays_and_the_next_one_is_shown(mailbox: Mailbox, lease: Lease) -> None:
+    batches = [_batch(), _batch(), _batch()]
+    for number, batch in enumerate(batches, 1):
+        mailbox.put(lease, "up", batch, number)
+    shown = []
+    for _ in range(2):
+        letter = _get(mailbox, lease)
+        assert isinstance(letter, Letter)
+        shown.append(letter.batch)
+        mailbox.pass_over(lease)
+    assert shown == batches[:2]
+    assert mailbox.levels().batches == 3
+    mailbox.done(lease)
+    third = _get(mailbox, lease)
+    assert isinstance(third, Letter)
+    assert third.batch is batches[2]
+    mailbox.pass_over(lease)
+    mailbox.end(lease, "up")
+    assert _get(mailbox, lease) is None, "what is in hand is not done: this is not the end"
+    mailbox.done(lease)
+    mailbox.done(lease)
+    assert _get(mailbox, lease) is Sign.END
+
+
+def test_a_successor_is_shown_all_that_was_passed_over(mailbox: Mailbox, lease: Lease) -> None:
+    first, second = _batch(), _batch()
+    for number, batch in ((1, first), (2, second)):
+        mailbox.put(lease, "up", batch, number)
+        mailbox.pass_over(lease)
+    mailbox.beside_bytes = 500
+    assert mailbox.kept_bytes == 520
+    mailbox.reseat()
+    assert mailbox.kept_bytes == 20
+    assert _get(mailbox, lease) is Sign.OPEN
+    letter = _get(mailbox, lease)
+    assert isinstance(letter, Letter)
+    assert letter.batch is first

@@ -171,6 +171,37 @@ def test_a_full_mailbox_behind_the_workers_stops_what_is_in_front() -> None:
     assert not children()
 
 
+def test_what_is_at_the_workers_counts_against_the_memory_limit(tmp_path: Path) -> None:
+    lines = "".join(f"{n} {'x' * 200}\n" for n in range(40_000))
+    (tmp_path / "app.log").write_text(lines)
+    kept = Sink()
+    chain = (
+        in_.FileTailing(str(tmp_path / "app.log"), follow=False)
+        | out.Regex(r"^(?P<n>\d+) ")
+        | out.Convert({"n": "int"})
+    )
+    with running(task(chain, kept, workers=2), memory_limit=2**20, grace_s=20) as run:
+        most = 0
+        while not run.wait(0.002):
+            most = max(most, run.crew.budget.kept_bytes())
+    assert kept.arrived == list(range(40_000))
+    assert 256 * 1024 < most < 2**20 + 4 * 2**20, most
+
+
+def test_a_spool_may_stand_behind_workers(tmp_path: Path) -> None:
+    sink = Sink()
+    outcome(task(Numbers(500), Pass(), Mixed(), out.DiskBuffer(str(tmp_path / "spool")), Pass(), sink, workers=2))
+    alone = Sink()
+    outcome(task(Numbers(500), Mixed(), alone))
+    assert sink.arrived == alone.arrived
+
+
+def test_a_fan_out_behind_workers_gives_every_branch_all() -> None:
+    first, second = Sink(), Sink()
+    outcome(task(Numbers(500), Pass(), [first, Pass() | second], workers=2))
+    assert first.arrived == second.arrived == list(range(500))
+
+
 def test_draining_delivers_what_is_at_the_workers() -> None:
     source, sink = Gated(100_000), Sink()
     with running(task(source, Slow(), sink, workers=2), grace_s=20) as run:

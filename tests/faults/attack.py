@@ -40,7 +40,13 @@ class LineShot:
         self._left = number
         self._kind = kind
         self._outside = {"Seat.die", "Seat.leave", "Post.attempt", "Actor.retire", "MainLoop.run", "MainLoop._step"}
-        self._outside |= {"Workers.close", "Child.close", "Child.kill", "Child._shut"}  # as any plugin's `close`
+        self._outside |= {
+            "Workers.close",
+            "Child.end",
+            "Child.close",
+            "Child.kill",
+            "Child._shut",
+        }  # as any plugin's `close`
         self.fired = ""
 
     def __enter__(self) -> Self:

@@ -40,7 +40,12 @@ class Running:
         return self.child
 
     def __exit__(self, *_: object) -> None:
-        self.child.close(now=False)
+        closed(self.child)
+
+
+def closed(child: Child, *, now: bool = False) -> None:
+    child.end(now=now)
+    child.close()
 
 
 @pytest.fixture
@@ -65,12 +70,12 @@ def test_it_ends_when_it_is_closed_and_leaves_no_zombie() -> None:
 
 
 def test_a_worker_that_was_never_started_can_be_closed() -> None:
-    Child("worker 1", Frame("hello"), lambda *_: None, lambda _: None).close(now=True)
+    closed(Child("worker 1", Frame("hello"), lambda *_: None, lambda _: None), now=True)
 
 
 def test_closing_twice_is_no_error(one: Running) -> None:
-    one.child.close(now=False)
-    one.child.close(now=True)
+    closed(one.child)
+    closed(one.child, now=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -96,7 +101,7 @@ def test_signals_do_not_end_it_while_it_starts_either() -> None:
     os.kill(pid_of(running.child), signal.SIGTERM)
     assert running.child.ready.wait(20)
     assert running.child.why == ""
-    running.child.close(now=False)
+    closed(running.child)
 
 
 def test_one_that_stands_still_is_killed_in_the_end(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +109,7 @@ def test_one_that_stands_still_is_killed_in_the_end(one: Running, monkeypatch: p
 
     monkeypatch.setattr(child, "CLOSE_S", 0.1)
     os.kill(pid_of(one.child), signal.SIGSTOP)
-    one.child.close(now=False)
+    closed(one.child)
     assert not psutil.pid_exists(pid_of(one.child))
 
 

@@ -128,6 +128,27 @@ except swak.ConfigError as error:
     assert "runs" not in done.stdout
 
 
+def test_a_module_that_starts_a_flow_when_it_is_imported_starts_no_workers_of_workers(tmp_path: Path) -> None:
+    (tmp_path / "reckless.py").write_text(
+        """
+import swak
+class Own(swak.Filter):
+    def process(self, event): return event
+with swak.running(swak.task(swak.in_.Counter(1), Own(), swak.out.Null(), workers=1), deaths_max=0, grace_s=1) as run:
+    run.stopped = True
+    run.wait(10)
+    print(run.snapshot()[1].last_error)
+"""
+    )
+    env = {"PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import reckless"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False, env=env,
+    )  # fmt: skip
+    assert "a worker process runs this module again" in done.stdout, done.stderr
+    assert "reckless.py:5" in done.stdout
+
+
 class Takes(Filter):
     """Takes anything."""
 
