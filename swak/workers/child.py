@@ -64,9 +64,11 @@ class Child:
     """
 
     def __init__(
-        self, name: str, hello: Frame, heard: Callable[[Child, Frame], None], lost: Callable[[Child], None]
+        self, name: str, stage: str, hello: Frame, heard: Callable[[Child, Frame], None], lost: Callable[[Child], None]
     ) -> None:
-        """`heard` is called with each answer, `lost` once, when nothing will come any more; both by another thread."""
+        """`stage`: whose worker it is, for lists of processes.
+
+        `heard` is called with each answer, `lost` once, when nothing will come any more; both by another thread."""
         self.jobs: deque[Job] = deque()
         """What it was given and has not answered. Guarded by whoever gives."""
         self.since = 0.0
@@ -75,7 +77,7 @@ class Child:
         """Why it is lost."""
         self.ready = threading.Event()
         """Set when it can work, and when it never will: then `why` says so."""
-        self._label, self._heard, self._lost = name, heard, lost
+        self._label, self._stage, self._heard, self._lost = name, stage, heard, lost
         self._outbox: SimpleQueue[Frame | None] = SimpleQueue()
         self._outbox.put(hello)
         self._last_words = ""
@@ -93,7 +95,7 @@ class Child:
         self._peer, theirs = socket.socketpair()
         self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         with theirs:
-            self._process = process_with(theirs)
+            self._process = process_with(theirs, f"swak {self._label} of {self._stage}")
         for way, work in (("out", self._send), ("in", self._receive)):
             thread = threading.Thread(target=work, args=(self._peer,), name=f"swak:{self._label}:{way}", daemon=True)
             self._threads.append(thread)
@@ -177,11 +179,14 @@ class Child:
             self._peer.close()
 
 
-def process_with(peer: socket.socket) -> subprocess.Popen[bytes]:
-    """Start a process of its own, never a fork of ours, with nothing but its end of a socket, and stderr."""
+def process_with(peer: socket.socket, title: str) -> subprocess.Popen[bytes]:
+    """Start a process of its own, never a fork of ours, with nothing but its end of a socket, and stderr.
+
+    `title` stands in lists of processes.
+    """
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
     home = str(Path(swak.__file__).parent.parent)
-    command = [sys.executable, "-P", "-c", PROGRAM, home, str(os.getpid())]
+    command = [sys.executable, "-P", "-c", PROGRAM, home, str(os.getpid()), title]
     with _unheard():
         return subprocess.Popen(command, stdin=peer.fileno(), stdout=_stderr())  # noqa: S603 - our own interpreter
 

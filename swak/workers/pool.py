@@ -60,9 +60,9 @@ class Workers(Plugin):
         self.count = count
         self.kept = kept
         self.names = [order.stage for order in orders.orders]
-        self.hang_after_s = max(one.hang_after_s for one in filters)  # type: ignore[misc]  # of these, not of the class
+        self.hang_after_s = sum(one.hang_after_s for one in filters)  # type: ignore[misc]  # of these, not of the class
         self.as_json = False
-        self.where: dict[str, str] = {}
+        self.where = {"stage": ""}
         """Fields of every line of the workers' log."""
         self.level = 30
         """Of that log, as a number of the standard library's."""
@@ -86,7 +86,7 @@ class Workers(Plugin):
         """Start the processes and wait until their filters are open. WorkerLostError says why one is not."""
         hello = Frame("hello", (sys.path, self.orders, self.where, self.level, self.as_json))
         for number in range(1, self.count + 1):
-            child = Child(f"worker {number}", hello, self._heard, self._gone)
+            child = Child(f"worker {number}", self.where["stage"], hello, self._heard, self._gone)
             with self._lock:
                 self._children.append(child)
             child.start()

@@ -42,9 +42,10 @@ _PLAIN = (str, int, float, bool, bytes, type(None))
 
 def main(run_again: Callable[[str, str, str], ModuleType], agent_pid: int) -> None:
     """Serve the agent at the other end of standard input until that closes it. `run_again` runs a recipe's text."""
-    for name in _LEFT_ALONE:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    numbers = [getattr(signal, name) for name in _LEFT_ALONE]
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)  # what was blocked for the time in between
     die_with(agent_pid)
     peer = socket.socket(fileno=os.dup(0))  # a number that no child of a plugin inherits
     null = os.open(os.devnull, os.O_RDWR)

@@ -32,7 +32,9 @@ class Running:
         hello = Frame("hello", (sys.path, written(filters), {"stage": "a/B"}, 30, False))
         self.heard: list[Frame] = []
         self.lost = threading.Event()
-        self.child = Child("worker 1", hello, lambda _, frame: self.heard.append(frame), lambda _: self.lost.set())
+        self.child = Child(
+            "worker 1", "a/B", hello, lambda _, frame: self.heard.append(frame), lambda _: self.lost.set()
+        )
 
     def __enter__(self) -> Child:
         self.child.start()
@@ -65,12 +67,13 @@ def test_it_ends_when_it_is_closed_and_leaves_no_zombie() -> None:
         pid = pid_of(child)
         assert psutil.pid_exists(pid)
         assert str(pid) in child.name
+        assert psutil.Process(pid).cmdline()[-1] == "swak worker 1 of a/B"
     assert not psutil.pid_exists(pid)
     assert not [thread for thread in threading.enumerate() if "worker 1" in thread.name]
 
 
 def test_a_worker_that_was_never_started_can_be_closed() -> None:
-    closed(Child("worker 1", Frame("hello"), lambda *_: None, lambda _: None), now=True)
+    closed(Child("worker 1", "a/B", Frame("hello"), lambda *_: None, lambda _: None), now=True)
 
 
 def test_closing_twice_is_no_error(one: Running) -> None:

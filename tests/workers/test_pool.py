@@ -52,7 +52,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: Callable[[socket.socket], 
 
         pid = 1
 
-        def __init__(self, peer: socket.socket) -> None:
+        def __init__(self, peer: socket.socket, _title: str) -> None:
             self.peer = peer.dup()
             self.thread = threading.Thread(target=self._run, daemon=True)
             self.thread.start()

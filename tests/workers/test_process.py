@@ -83,7 +83,7 @@ def test_last_words_to_nobody_are_no_error() -> None:
 def begun(hello: Frame | None = None) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     with theirs:
-        process = child.process_with(theirs)
+        process = child.process_with(theirs, "swak worker 1 of a/B")
     if hello is not None:
         send(ours, hello)
     return ours, process

@@ -52,8 +52,9 @@ class ThreadProcess:
         return 0
 
 
-def in_a_thread(peer: socket.socket) -> Any:
+def in_a_thread(peer: socket.socket, title: str) -> Any:
     """Stand in for `swak.workers.child.process_with`."""
+    assert title
     return ThreadProcess(peer.dup())
 
 
