@@ -106,10 +106,10 @@ class WorkersSeat(SplittingSeat):
         self._bury_at = None if self._burial is None else self.clock.monotonic() + BURIAL_RETRY_S
 
     def done(self, letter: Letter, **counts: Any) -> None:
-        super().done(letter, **counts)
         del self._works[letter]
+        self.mailbox.beside_bytes = size_of(self._works.values())  # before those are told who wait for memory
+        super().done(letter, **counts)
         self.mailbox.shut(0.0)
-        self.mailbox.beside_bytes = size_of(self._works.values())
 
     def _close_plugin(self) -> None:
         super()._close_plugin()

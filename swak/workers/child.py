@@ -68,7 +68,8 @@ class Child:
     ) -> None:
         """`stage`: whose worker it is, for lists of processes.
 
-        `heard` is called with each answer, `lost` once, when nothing will come any more; both by another thread."""
+        `heard` is called with each answer, `lost` once, when nothing will come any more; both by another thread.
+        """
         self.jobs: deque[Job] = deque()
         """What it was given and has not answered. Guarded by whoever gives."""
         self.since = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from swak.plugin import Filter, Plugin
@@ -116,27 +116,27 @@ def _doubt(cls: type[Plugin], sure: type[Plugin]) -> str:
         if own:
             return f"`{own[0]}` of its own"
         for name, value in vars(one).items():
-            if isinstance(value, FunctionType) and _sets(value):
+            function = getattr(value, "__func__", getattr(value, "fget", value))
+            if isinstance(function, FunctionType) and _sets(function.__code__, function.__code__):
                 return f"`{name}`, which sets what outlives the call"
     return ""
 
 
-def _sets(function: FunctionType) -> bool:
+def _sets(code: CodeType, outermost: CodeType) -> bool:
     """Tell whether a function sets an attribute (but of a variable other than its first), or a name from outside."""
     import dis  # noqa: PLC0415 - few recipes need it
 
-    code = function.__code__
     before: Any = None
     for step in dis.get_instructions(code):
-        if step.opname in _GLOBAL or (step.opname == "STORE_DEREF" and step.argval in code.co_freevars):
+        if step.opname in _GLOBAL or (step.opname == "STORE_DEREF" and step.argval in outermost.co_freevars):
             return True
         if step.opname in _ATTRIBUTE:
             loaded = before.argval if before is not None and before.opname.startswith(_VARIABLE) else None
             owner = loaded[-1] if isinstance(loaded, tuple) else loaded
-            if owner is None or owner == code.co_varnames[0]:
+            if owner is None or owner == outermost.co_varnames[0]:
                 return True
         before = step
-    return False
+    return any(isinstance(inner, CodeType) and _sets(inner, outermost) for inner in code.co_consts)
 
 
 def _plugin(stage: Stage) -> Filter:

@@ -124,10 +124,31 @@ def test_what_is_derived_from_a_trusted_class_is_looked_at_itself() -> None:
         compile_recipe(as_recipe(task(Numbers(1), Derived(), Sink(), workers=2)))
 
 
+KEEPERS = {
+    "adding": "def process(self, event):\n        self.n += 1\n        return event",
+    "an inner function": "def process(self, event):\n        def note():\n            self.n = 1\n        note()",
+    "a class method": "@classmethod\n    def note(cls):\n        cls.n = 1",
+    "a property": "@property\n    def noted(self):\n        self.n = 1",
+    "a global": "def process(self, event):\n        global kept\n        kept = event",
+    "taking away": "def process(self, event):\n        del self.n",
+    "a setter of its own": "def __init__(self):\n        super().__init__()",
+}
+
+
+@pytest.mark.parametrize("body", KEEPERS.values(), ids=KEEPERS)
+def test_ways_to_keep_something_are_seen(body: str) -> None:
+    text = f"class Keeps(Filter):\n    {body}\ntask(in_.Counter(1), out.Keeps(), out.Null(), workers=2)\n"
+    with pytest.raises(ConfigError, match="it may keep something from one batch to the next"):
+        compile_recipe(load_text(text))
+
+
 def test_changing_an_event_keeps_nothing() -> None:
     text = """
 class Mark(Filter):
     def process(self, event):
+        def mark(one):
+            one.time_ns = 5
+        mark(event)
         event.tag = "marked"
         event.record["n"] = 1
         fields = [name for name in event.record if name in event.tag]
