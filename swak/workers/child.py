@@ -111,6 +111,8 @@ class Child:
         try:
             for frame in iter(self._outbox.get, None):
                 send(peer, frame)
+        except OSError:
+            self.kill()  # it has ended: whoever receives will say how
         except Exception as error:  # noqa: BLE001 - whatever it is, this worker gets nothing any more
             self._last_words = self._last_words or f"cannot be told anything: {error!r}"
             self.kill()
@@ -173,6 +175,7 @@ class Child:
             except subprocess.TimeoutExpired:
                 self.kill()
                 self._process.wait()
+        self._shut(socket.SHUT_RDWR)  # should somebody else hold the other end, our threads wait no longer
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()

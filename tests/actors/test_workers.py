@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -236,3 +237,20 @@ def test_lines_and_json_go_to_a_file_byte_for_byte(tmp_path: Path) -> None:
         outcome(task(chain, out.File(str(tmp_path / name)), workers=workers))
     assert (tmp_path / "spread").read_bytes() == (tmp_path / "alone").read_bytes()
     assert (tmp_path / "alone").read_bytes().count(b"\n") > 10_000
+
+
+def test_many_runs_leave_nothing_behind() -> None:
+    def one() -> None:
+        sink = Sink()
+        outcome(task(Numbers(20), Pass(), sink, workers=2))
+        assert sink.arrived == list(range(20))
+
+    one()
+    gc.collect()
+    threads, descriptors = threading.active_count(), psutil.Process().num_fds()
+    for _ in range(8):
+        one()
+    gc.collect()
+    assert threading.active_count() == threads
+    assert psutil.Process().num_fds() == descriptors
+    assert not psutil.Process().children()
