@@ -187,7 +187,8 @@ class Follower:
             if header and (taken := self._shape.take(codec, self._piece(header)._replace(origin=""), whole=True)):
                 self.behind = True
                 return taken[1]
-        if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
+        far = self._size_bytes - self.offset >= GLANCE_BYTES  # a glance would not show the end
+        if self._glances and not far and self._scanned == self.offset and not self._suspect and not self._ending:
             tail = self._fingerprint.tail
             glance = self.content.pread(len(tail) + GLANCE_BYTES, self.offset - len(tail))
             fresh = glance[len(tail) :]
@@ -320,7 +321,7 @@ class Follower:
             self._held = codec.last_end(block) if self._shape.multiline is not None else 0
             return None
         end, body = taken
-        self._move_to(self.offset + end, block[:end])
+        self._move_to(self.offset + end, block[max(0, end - TAIL_BYTES) : end])  # a copy of all would cost
         return body
 
     def _take_long_line(self, codec: Codec, length: int, end: int) -> Body | None:
@@ -372,7 +373,7 @@ class Follower:
     def _move_to(self, offset: int, passed: bytes = b"") -> None:
         """Count everything before `offset` as handed out. Nothing after this may fail, or it is lost.
 
-        `passed`: the bytes from the position so far up to `offset`, where they are at hand.
+        `passed`: the bytes from the position so far up to `offset`, or the last TAIL_BYTES of them, where at hand.
         """
         self._fingerprint.move(self.content, offset, passed)
         near = min(TAIL_BYTES, offset)
