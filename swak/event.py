@@ -21,6 +21,9 @@ EVENTS_MAX = 1_000
 BLOCK_BYTES = 256 * 1024
 """Bytes in one Block: larger blocks read no faster (measured: 64 KiB to 1 MiB tie, 4 MiB is slower)."""
 
+LEAP_BYTES = 256
+"""Where a byte stands more often than once in so many, leaping from one to the next is slower than looking at all."""
+
 ROW_BYTES = 730
 DICT_BYTES = 910
 """Resident bytes of an access-log event as a struct and as a dict, measured."""
@@ -74,11 +77,16 @@ class Block:
     def may_hold(self, text: str) -> bool:
         """Tell without decoding whether `text` may stand in the lines. A "no" is certain, a "yes" nearly.
 
-        Looking for one byte is a fifth of the cost of looking for two (0.18 CPU-s a million lines), so it goes first.
+        Where it begins is looked for: one byte is found by leaps, two are not (0.02 and 0.18 CPU-s a million lines).
         """
         mark = "".encode(self.encoding)  # a byte order mark, where the encoding writes one
         wanted = text.encode(self.encoding).removeprefix(mark)
-        return wanted[:1] in self.data and wanted in self.data
+        data, at = self.data, -1
+        for _ in range(len(data) // LEAP_BYTES + 1):
+            at = data.find(wanted[:1], at + 1)
+            if at < 0 or data.startswith(wanted, at):
+                return at >= 0
+        return wanted in data
 
     def lines(self) -> list[str]:
         """Decode and split; line ends (LF or CRLF) are cut off, undecodable bytes become U+FFFD."""
@@ -112,17 +120,22 @@ class Block:
 class Rows:
     """Rows of one schema, a msgspec struct without gc: a quarter cheaper to make and to encode than dicts."""
 
-    __slots__ = ("_times", "rows", "size_bytes")
+    __slots__ = ("_rows", "_times", "size_bytes")
 
     def __init__(self, rows: list[Any], times: Sequence[int], size_bytes: int | None = None) -> None:
-        self.rows = rows
+        self._rows = rows
         self._times = times
         self.size_bytes = len(rows) * ROW_BYTES if size_bytes is None else size_bytes
 
     @property
+    def rows(self) -> list[Any]:
+        """The rows, to read and never to change."""
+        return self._rows
+
+    @property
     def count(self) -> int:
         """Number of events."""
-        return len(self.rows)
+        return len(self._rows)
 
     def records(self) -> list[Record]:
         """Make plain dicts, fresh ones at each call."""
@@ -173,6 +186,11 @@ class Dicts:
     def times(self) -> Sequence[int]:
         """Return the time of each record, in nanoseconds."""
         return self._times
+
+    @staticmethod
+    def joined(bodies: Sequence[Any], times: Sequence[int], size_bytes: int) -> Dicts:
+        """Join bodies that are all of this one class; `times` are those of all of them."""
+        return Dicts([record for body in bodies for record in body.shared], times, size_bytes)
 
     def cut(self, start: int, stop: int) -> Dicts:
         """Return the records from `start` to `stop`."""
@@ -306,6 +324,8 @@ def _joined(run: list[Batch]) -> Batch:
     if len(parsed) == len(bodies) and len({type(row) for body in parsed for row in body.rows[:1]}) == 1:
         rows = [row for body in parsed for row in body.rows]
         return Batch(Rows(rows, times, size_bytes), alike, ack)
+    if len({type(body) for body in bodies}) == 1 and isinstance(bodies[0], Dicts):
+        return Batch(bodies[0].joined(bodies, times, size_bytes), alike, ack)
     records = [record for body in bodies for record in (body.shared if isinstance(body, Dicts) else body.records())]
     return Batch(Dicts(records, times, size_bytes), alike, ack)
 

@@ -325,6 +325,13 @@ class Output(Plugin):
         """
         raise NotImplementedError
 
+    def takes_json(self) -> bool:
+        """Tell whether it does nothing with records but write them as JSON, so that a body may come as JSON lines.
+
+        What such a body holds can still be read as records, at the cost of reading them.
+        """
+        return False
+
     def writes_to(self) -> list[str]:
         """Return the absolute paths of files that it appends to: no input of the recipe may read them."""
         return []

@@ -7,6 +7,7 @@ from hypothesis import strategies as some
 
 from swak.ack import Ack, Source
 from swak.event import BLOCK_BYTES, EVENTS_MAX, Batch, Block, Dicts, Event, Rows, from_events, gather, merge
+from swak.formats.json_text import JsonText
 from swak.testing import batch_of, block_of, event, promise
 
 
@@ -224,3 +225,18 @@ KINDS = some.sampled_from(["a", "b"])
 def test_merging_changes_no_event(kinds: list[tuple[str, str, int]]) -> None:
     batches = [batch_like(number, *kind) for number, kind in enumerate(kinds)]
     assert merged_events(batches) == [one for batch in batches for one in batch.events()]
+
+
+def test_json_texts_merge_to_a_json_text() -> None:
+    batches = [Batch(JsonText(b'{"n": %d}\n' % number, [number]), f"t{number}", promise()) for number in (1, 2)]
+    (one,) = merge(batches)
+    assert isinstance(one.body, JsonText)
+    assert (one.body.data, list(one.body.times()), one.tags) == (b'{"n": 1}\n{"n": 2}\n', [1, 2], ["t1", "t2"])
+    one.ack.settle()
+
+
+@pytest.mark.parametrize("starts", [0, 1, 5, 100])
+def test_a_text_is_found_among_many_that_begin_like_it(starts: int) -> None:
+    data = b"a\\b " * starts + b"x" * 300 + b"\n"
+    assert Block(data + b'\\"\n', 0).may_hold('\\"')
+    assert not Block(data, 0).may_hold('\\"')

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from swak.event import Block, Rows
-from swak.formats.json_text import JsonText
-from swak.formats.plain import plain, readable, utf8
+from swak.event import Block
+from swak.formats.json_text import JsonText, encode_body, encode_lines
+from swak.formats.plain import readable, utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from swak.event import Body, Record
-
-_ENCODER = msgspec.json.Encoder()
 
 
 def json_lines(body: Body) -> bytes:
@@ -26,15 +20,7 @@ def json_lines(body: Body) -> bytes:
     """
     if isinstance(body, JsonText):
         return body.data
-    return encode_lines(body.rows if isinstance(body, Rows) else readable(body))
-
-
-def encode_lines(records: Sequence[Any]) -> bytes:
-    """Return one JSON object a line for records or rows."""
-    try:
-        return _ENCODER.encode_lines(records)
-    except UnicodeEncodeError:
-        return _ENCODER.encode_lines(plain(records))
+    return encode_body(body)
 
 
 def raw_lines(body: Body) -> bytes:

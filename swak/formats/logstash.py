@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from swak.formats.lines import encode_lines
+from swak.formats.json_text import encode_lines
 from swak.formats.plain import plain, readable, utf8
 from swak.formats.rubydebug import rubydebug
 from swak.formats.times import iso_ms

@@ -148,7 +148,7 @@ class LineParser(Strict):
         """
         raise NotImplementedError
 
-    def read_lines(self, part: Part) -> tuple[list[Any], Sequence[int]] | None:
+    def read_lines(self, part: Part) -> tuple[list[Any], Sequence[int]] | Rows | None:
         """Read lines in one sweep: what `read_line` makes of each. None, and no effect, if one needs a closer look."""
         del part
         return None  # each line gets its closer look
@@ -176,10 +176,17 @@ class LineParser(Strict):
         for start in range(0, batch.count, EVENTS_MAX):
             part = Part(source, start)
             read = self.read_lines(part)
-            rows, times, tags = (*read, source.tag) if read is not None else self._read_each(part, outcome)
-            if rows:
-                share_bytes = batch.size_bytes * self.growth * len(rows) // batch.count
-                outcome.parts.append((_body_of(rows, times, share_bytes + self.row_bytes * len(rows)), tags))
+            body: Rows | Dicts
+            tags: str | list[str]
+            if isinstance(read, Rows):
+                body, tags = read, source.tag
+            else:
+                rows, times, tags = (*read, source.tag) if read is not None else self._read_each(part, outcome)
+                body = _body_of(rows, times)
+            if body.count:
+                share_bytes = batch.size_bytes * self.growth * body.count // batch.count
+                body.size_bytes = share_bytes + self.row_bytes * body.count
+                outcome.parts.append((body, tags))
         return outcome
 
     def _source(self, batch: Batch) -> Lines | None:
@@ -223,9 +230,9 @@ class LineParser(Strict):
         return tags
 
 
-def _body_of(rows: list[Any], times: Sequence[int], size_bytes: int) -> Rows | Dicts:
+def _body_of(rows: list[Any], times: Sequence[int]) -> Rows | Dicts:
     kinds = set(map(type, rows))
     if len(kinds) == 1 and dict not in kinds:
-        return Rows(rows, times, size_bytes)
+        return Rows(rows, times, 0)
     records: list[Record] = rows if kinds == {dict} else [row if type(row) is dict else record_of(row) for row in rows]
-    return Dicts(records, times, size_bytes)
+    return Dicts(records, times, 0)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from functools import lru_cache
-from itertools import starmap
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from swak.formats.found import Found
 from swak.formats.parsing import LineParser, Part, Read
 from swak.formats.rows import row_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from swak.event import Rows
     from swak.formats.times import TimeCache
 
 ESCAPED = '\\"'
@@ -69,7 +70,7 @@ class PatternFilter(LineParser):
                 return row(*found), time_ns if text is None else self.times[text]
         raise ValueError("no match")
 
-    def read_lines(self, part: Part) -> tuple[list[Any], Sequence[int]] | None:
+    def read_lines(self, part: Part) -> Rows | None:
         """Read lines that all fit the likeliest schema.
 
         Each step is one call into C for all lines: a third cheaper than a loop over lines.
@@ -81,8 +82,7 @@ class PatternFilter(LineParser):
             return None
         found = list(map(groups, matches))  # type: ignore[arg-type]  # all() has seen that none is None
         if time_index is None:
-            return list(starmap(row, found)), part.times
+            return Found(row, found, part.times)
         with suppress(ValueError):  # a time that cannot be read: line by line tells which
-            times = list(map(self.times.__getitem__, map(itemgetter(time_index), found)))
-            return list(starmap(row, found)), times
+            return Found(row, found, list(map(self.times.__getitem__, map(itemgetter(time_index), found))))
         return None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from swak.event import EVENTS_MAX, Block, Dicts, Rows
+from swak.formats.found import Found, kind_of
 from swak.formats.plain import readable
 from swak.formats.template import look_up
 
@@ -25,32 +26,41 @@ _ONE_BYTE_LINE_ENDS = ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-885
 """Encodings in which the byte of a line feed is always a line feed."""
 
 
-@lru_cache(maxsize=100)
-def row_type(name: str, fields: tuple[str, ...]) -> type[Any]:
+@lru_cache(maxsize=100, typed=True)
+def row_type(name: str, fields: tuple[str, ...], *constants: str | float | bytes | None) -> type[Any]:
     """Make a struct with these fields, which all hold anything. Names need be no identifiers, but all different.
 
+    `constants` are the values of the last fields, where nothing else is said.
     The same arguments give the same type, so that rows made before and after a restart travel together.
     ValueError names a field that no struct can have.
     """
-    if all(field.isidentifier() and not field.startswith("__") for field in fields):
-        return msgspec.defstruct(name, [(field, Any) for field in fields], gc=False)
-    inner = [f"f{number}" for number in range(len(fields))]
+    plain = all(field.isidentifier() and not field.startswith("__") for field in fields)
+    inner = list(fields) if plain else [f"f{number}" for number in range(len(fields))]
+    first = len(fields) - len(constants)
+    typed = [
+        (field, Any, constants[number - first]) if number >= first else (field, Any)
+        for number, field in enumerate(inner)
+    ]
+    if plain:
+        return msgspec.defstruct(name, typed, gc=False)
     written = dict(zip(inner, fields, strict=True))
     wrong = next((field for field in fields if _NO_NAME.search(field)), None)
     if wrong is not None:
         raise ValueError(f"{wrong[:50]!r} can be no field: it holds a quote, a backslash or a control character")
-    return msgspec.defstruct(name, [(field, Any) for field in inner], rename=written, gc=False)
+    return msgspec.defstruct(name, typed, rename=written, gc=False)
 
 
 def column(body: Body, name: str) -> list[Any]:
     """Return one field of every event, None where it is missing. `outer.inner` leads into nested fields."""
     if isinstance(body, Block):
         return body.lines() if name == "message" else [None] * body.count
-    if isinstance(body, Rows) and body.rows:
-        kind = type(body.rows[0])
+    if isinstance(body, Rows) and body.count:
+        kind = kind_of(body)
         if name in kind.__struct_encode_fields__:
-            inner = kind.__struct_fields__[kind.__struct_encode_fields__.index(name)]
-            return list(map(attrgetter(inner), body.rows))
+            number = kind.__struct_encode_fields__.index(name)
+            if isinstance(body, Found):
+                return body.column(number)
+            return list(map(attrgetter(kind.__struct_fields__[number]), body.rows))
         if "." not in name:
             return [None] * body.count
     records = readable(body)
@@ -59,18 +69,34 @@ def column(body: Body, name: str) -> list[Any]:
     return [record.get(name) for record in records]
 
 
-def remade(body: Rows, layout: Mapping[str, int], added: Sequence[Sequence[Any]]) -> Rows:
+def columns_of(body: Rows) -> list[Sequence[Any]]:
+    """Return every field of every row, of a body that is not empty."""
+    return body.columns() if isinstance(body, Found) else [*zip(*map(astuple, body.rows), strict=True)]
+
+
+def remade(body: Rows, layout: Mapping[str, int], added: Sequence[Sequence[Any]], *, alike: bool = False) -> Rows:
     """Make rows with the fields of `layout`, from the columns that are there and those `added`; their times stay.
 
     `layout`, not empty, tells for each field the number of its column, where the added ones come last. Nothing of
     `body`, which other branches may share, is changed. ValueError names a field that no struct can have.
+    `alike`: each added column holds one value only, again and again.
     """
-    kind = type(body.rows[0])
+    kind = kind_of(body)
+    adds_only = bool(added) and list(layout.values()) == list(range(len(kind.__struct_fields__) + len(added)))
+    if isinstance(body, Found):
+        if adds_only and alike:
+            constants = *body.constants(), *(column[0] for column in added)
+            made = row_type(kind.__name__, tuple(layout), *constants)
+            return Found(made, body.values, body.times(), body.size_bytes)
+        made = row_type(kind.__name__, tuple(layout))
+        all_columns = [*columns_of(body), *added]
+        values = list(zip(*[all_columns[number] for number in layout.values()], strict=True))
+        return Found(made, values, body.times(), body.size_bytes)
     made = row_type(kind.__name__, tuple(layout))
-    if added and list(layout.values()) == list(range(len(kind.__struct_fields__) + len(added))):
+    if adds_only:
         rows = [made(*astuple(row), *more) for row, more in zip(body.rows, zip(*added, strict=True), strict=True)]
         return Rows(rows, body.times(), body.size_bytes)
-    columns: list[Sequence[Any]] = [*zip(*map(astuple, body.rows), strict=True), *added]
+    columns = [*columns_of(body), *added]
     rows = list(starmap(made, zip(*[columns[number] for number in layout.values()], strict=True)))
     return Rows(rows, body.times(), body.size_bytes)
 
@@ -88,7 +114,9 @@ def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | lis
     times = list(compress(body.times(), wanted))
     size_bytes = body.size_bytes * len(times) // body.count
     chosen: Rows | Dicts
-    if isinstance(body, Rows):
+    if isinstance(body, Found):
+        chosen = body.chosen(wanted, times, size_bytes)
+    elif isinstance(body, Rows):
         chosen = Rows(list(compress(body.rows, wanted)), times, size_bytes)
     else:
         chosen = Dicts(list(compress(readable(body), wanted)), times, size_bytes)

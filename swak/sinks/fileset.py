@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from errno import ESTALE
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from swak import log
 from swak.errors import Refused
@@ -17,8 +17,6 @@ from swak.sinks.compress import Packer
 from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from swak.clock import Clock
     from swak.event import Event
     from swak.formats.registry import Format
@@ -207,8 +205,12 @@ class FileSet:
         times, body = batch.body.times(), batch.body
         if not template.by_field and isinstance(batch.tags, str) and (len(set(times)) == 1 or not template.by_time):
             return [(template.path(batch.tags, times[0], {}), batch)]
-        records: Iterable[dict[str, Any]] = readable(body) if template.by_field else [{}] * batch.count
-        paths = [template.path(*event) for event in zip(batch.tag_list(), times, records, strict=True)]
+        if template.by_field:
+            paths = [template.path(*event) for event in zip(batch.tag_list(), times, readable(body), strict=True)]
+        else:  # few of them differ
+            keys = list(zip(batch.tag_list(), times, strict=True))
+            made = {key: template.path(*key, {}) for key in set(keys)}
+            paths = [made[key] for key in keys]
         groups: dict[str, list[int]] = {}
         for index, path in enumerate(paths):
             groups.setdefault(path, []).append(index)

@@ -1,4 +1,4 @@
-"""How the body of a batch lies in a frame: lines as the bytes that they are, everything else as MessagePack."""
+"""How the body of a batch lies in a frame: lines and JSON as the bytes that they are, other records as MessagePack."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from swak.event import Block, Dicts, Event, Rows
+from swak.formats.json_text import JsonText, size_of
 
 if TYPE_CHECKING:
     from swak.event import Batch, Body
 
-_LINES, _RECORDS = "lines", "records"
+_LINES, _RECORDS, _JSON = "lines", "records", "json"
 
 
 class BodyError(Exception):
@@ -29,6 +30,8 @@ def to_bytes(batch: Batch) -> bytes:
         times = body.times()
         varied = None if times.count(body.time_ns) == len(times) else list(times)
         return _encode(([_LINES, batch.tags, body.time_ns, varied, body.encoding, body.count], body.data))
+    if isinstance(body, JsonText):
+        return _encode(([_JSON, batch.tags, list(body.times())], body.data))
     records: Any = body.rows if isinstance(body, Rows) else body.shared
     return _encode(([_RECORDS, batch.tags, list(body.times())], records))
 
@@ -42,6 +45,8 @@ def from_bytes(data: bytes | memoryview) -> tuple[Body, str | list[str]]:
             return Block(content, time_ns, encoding, count, times), tags
         if kind == _RECORDS:
             return Dicts(content, rest[0]), tags
+        if kind == _JSON:
+            return JsonText(content, rest[0], size_of(content, rest[0])), tags
     except (msgspec.DecodeError, ValueError, TypeError) as error:
         raise BodyError(str(error)) from error
     raise BodyError(f"unknown kind {kind!r:.20}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from swak.ahead import encode_ahead
 from swak.conflicts import find_conflicts
 from swak.errors import ConfigError
 from swak.recipe import Place, Recipe
@@ -29,7 +30,7 @@ def compile_recipe(recipe: Recipe) -> Topology:
     find_conflicts(recipe, parts, report)
     if report.problems:
         raise ConfigError(list(dict.fromkeys(report.problems)))
-    return Topology(parts, tuple(report.warnings))
+    return Topology(encode_ahead(parts), tuple(report.warnings))
 
 
 def _flow_names(recipe: Recipe, report: Report) -> list[str]:

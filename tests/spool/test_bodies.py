@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swak.event import Batch, Block, Dicts, Event
+from swak.formats.json_text import JsonText
 from swak.spool.bodies import BodyError, carries, from_bytes, to_bytes
 from swak.testing import batch_of, event, promise
 
@@ -68,3 +69,10 @@ def test_no_bytes_at_all_are_nothing_worse() -> None:
     for size in range(len(whole)):
         with pytest.raises(BodyError):
             from_bytes(whole[:size])
+
+
+def test_json_lines_come_back_as_the_bytes_that_they_were() -> None:
+    batch = Batch(JsonText(b'{"n": 1}\n{"n":2}\n', [5, 6]), ["a", "b"], promise())
+    body, tags = from_bytes(to_bytes(batch))
+    assert isinstance(body, JsonText)
+    assert (body.data, list(body.times()), tags) == (b'{"n": 1}\n{"n":2}\n', [5, 6], ["a", "b"])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import starmap
-from typing import TYPE_CHECKING, Any, Literal
-
-import msgspec
+from typing import TYPE_CHECKING, Literal
 
 from swak.event import Dicts, Event, Rows
 from swak.formats.conversions import Conversion
+from swak.formats.found import Found, kind_of
 from swak.formats.parsing import Strict
-from swak.formats.rows import in_parts
+from swak.formats.rows import columns_of, in_parts, row_type
 from swak.options import option
 from swak.plugin import Outcome, process_each
 
@@ -57,7 +55,7 @@ class Convert(Strict):
         """Convert whole columns of rows. Where a value does not fit, and for what is no row, go event by event."""
         body = batch.body
         converted: Rows | Dicts | None = None
-        if isinstance(body, Rows) and body.rows:
+        if isinstance(body, Rows) and body.count:
             converted = self._rows(body)
         elif isinstance(body, Dicts):
             converted = self._records(body)
@@ -68,9 +66,9 @@ class Convert(Strict):
         return outcome
 
     def _rows(self, body: Rows) -> Rows | None:
-        row = type(body.rows[0])
-        columns: list[Any] = list(zip(*map(msgspec.structs.astuple, body.rows), strict=True))
-        for number, name in enumerate(row.__struct_encode_fields__):
+        fields = kind_of(body).__struct_encode_fields__
+        columns = columns_of(body)
+        for number, name in enumerate(fields):
             conversion = self._conversions.get(name)
             if conversion is not None:
                 if not set(map(type, columns[number])) <= {str, type(None)}:
@@ -79,7 +77,8 @@ class Convert(Strict):
                     columns[number] = list(map(conversion.__getitem__, columns[number]))
                 except ValueError:
                     return None
-        return Rows(list(starmap(row, zip(*columns, strict=True))), body.times(), body.size_bytes)
+        made = row_type(kind_of(body).__name__, fields)
+        return Found(made, list(zip(*columns, strict=True)), body.times(), body.size_bytes)
 
     def _records(self, body: Dicts) -> Dicts | None:
         records = body.records()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from swak.errors import Refused
 from swak.event import Block, Dicts, Event, Rows
+from swak.formats.found import kind_of
 from swak.formats.placeholders import NAMES, Filled, filled, same_for_all
 from swak.formats.rows import in_parts, remade
 from swak.formats.template import text_of
@@ -111,12 +112,12 @@ class Reform(Filter):
     def _body(self, batch: Batch, added: list[list[Any]]) -> Rows | Dicts:
         """Return the events with the columns `added`. Rows stay rows, unless no field is left in them."""
         body = batch.body
-        if isinstance(body, Rows) and body.rows:
-            fields = type(body.rows[0]).__struct_encode_fields__
+        if isinstance(body, Rows) and body.count:
+            fields = kind_of(body).__struct_encode_fields__
             numbers = range(len(fields), len(fields) + len(added))
             layout = self._changed({name: number for number, name in enumerate(fields)}, numbers)
             if layout:
-                return remade(body, layout, added)
+                return remade(body, layout, added, alike=self._same_for_all)
         values = zip(*added, strict=True) if added else repeat(())
         records = list(map(self._changed, body.records(), values))
         return Dicts(records, body.times(), None if isinstance(body, Block) else batch.size_bytes)

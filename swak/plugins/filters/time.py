@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swak.event import Block, Dicts, Event, Rows
+from swak.formats.found import Found
 from swak.formats.moments import Moments, wrong_with
 from swak.formats.parsing import Strict
 from swak.formats.plain import readable
@@ -86,7 +87,9 @@ class Time(Strict):
             return process_each(self, batch)
         outcome = Outcome()
         made: Rows | Dicts
-        if isinstance(body, Rows) and self.keep:
+        if isinstance(body, Found) and self.keep:
+            made = body.timed(times)
+        elif isinstance(body, Rows) and self.keep:
             made = Rows(body.rows, times, body.size_bytes)
         elif self.keep:
             made = Dicts(list(readable(body)), times, body.size_bytes)

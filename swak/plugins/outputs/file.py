@@ -118,6 +118,9 @@ class File(Output):
         place = self.path, self.suffix, self.mode, self.format, self.header
         return [*problems(Wishes(*place, self.compress, rotates, self.keep, self.dedupe)), *self._shape.problems()]
 
+    def takes_json(self) -> bool:
+        return self.format == "json" and self.dedupe is None and not PathTemplate(self.path).by_field
+
     def writes_to(self) -> list[str]:
         name = self._sample() + self.suffix if self.path else ""
         names = [os.path.abspath(name), os.path.realpath(name)]  # noqa: PTH100 - a Path keeps "a/../b"
@@ -154,7 +157,8 @@ class File(Output):
             raise explained(error, self.path) from error
         self._well = True
         if isinstance(self._sink, FileSet) and (self._sink.pending_bytes or self._sink.lost):
-            return self._now_pending()
+            self._pending_since = self.clock.monotonic() if self._pending_since is None else self._pending_since
+            return Pending
         return None
 
     def sync(self) -> None:
@@ -226,8 +230,3 @@ class File(Output):
             self.log.warning("a value cannot stand in a path; it is written as", value=value[:100], became=became)
 
     _told = False
-
-    def _now_pending(self) -> type[Pending]:
-        if self._pending_since is None:
-            self._pending_since = self.clock.monotonic()
-        return Pending

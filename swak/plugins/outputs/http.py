@@ -82,6 +82,9 @@ class Http(Output):
             problems.append((f"headers: {bad[0]!r} is no header field", 'write e.g. {"X-Source": "web1"}'))
         return problems
 
+    def takes_json(self) -> bool:
+        return self.format in {"json", "json_array"}
+
     def open(self) -> None:
         self._format = self._shape().made()
         self._part_bytes = self._part_bytes or self.max_body

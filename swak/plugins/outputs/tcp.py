@@ -45,6 +45,9 @@ class Tcp(Output):
         problems = [] if self.host else [("host is empty", 'name a receiver, e.g. Tcp("192.168.0.1", 5000)')]
         return problems + port_problems(self.port, "5000") + self._shape().problems()
 
+    def takes_json(self) -> bool:
+        return self.format == "json"
+
     def open(self) -> None:
         self._format = self._shape().made()
         if self._client is None:

@@ -35,7 +35,7 @@ def test_a_line_of_a_block_parses_as_the_same_event_does() -> None:
 
 def test_a_block_becomes_rows() -> None:
     ((body, tags),) = outcome_of(Regex(LEVEL), block_of("INFO a", "WARN b", tag="app")).parts
-    assert (type(body), body.count, tags) == (Rows, 2, "app")
+    assert (isinstance(body, Rows), body.count, tags) == (True, 2, "app")
 
 
 def test_the_pattern_may_match_anywhere() -> None:

@@ -1,0 +1,79 @@
+"""Which filters hand on JSON lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from swak import failover, in_, main, out, running, task
+from swak.recipe import as_recipe
+from swak.topology.compile import compile_recipe
+from tests.faults.flow import Pass
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def ahead(*parts: Any) -> list[str]:
+    """Return the names of the stages that hand on JSON lines."""
+    flows = compile_recipe(as_recipe(task(*parts))).flows
+    return [stage.name for flow in flows for stage in flow.stages if stage.as_json]
+
+
+def tail() -> Any:
+    return in_.FileTailing("app.log")
+
+
+def test_the_last_filter_before_outputs_that_write_json_does() -> None:
+    assert ahead(tail(), out.Nginx(), out.Drop("status == 404"), out.File("a")) == ["Drop"]
+    assert ahead(tail(), out.Nginx(), [out.File("a"), out.File("b-{tag}-%Y"), out.Tcp("h", 1)]) == ["Nginx"]
+    assert ahead(tail(), out.Nginx(), out.Http("http://h/", format="json_array")) == ["Nginx"]
+
+
+def test_an_output_that_looks_inside_gets_records() -> None:
+    others = (
+        out.Null(),
+        out.File("a", format="ltsv"),
+        out.File("{host}.log"),
+        out.File("a", dedupe="id"),
+        out.Fluentd("h"),
+        out.Tcp("h", 1, format="msgpack"),
+        out.Http("http://h/", format="logstash"),
+    )
+    for other in others:
+        assert ahead(tail(), out.Nginx(), [out.File("b"), other]) == []
+
+
+def test_a_failover_gets_records() -> None:
+    assert ahead(tail(), out.Nginx(), failover(out.File("a"), out.File("b"))) == []
+
+
+def test_a_buffer_on_disk_is_as_those_behind_it() -> None:
+    def flow(end: Any) -> Any:
+        return tail(), out.Nginx(), out.DiskBuffer("spool"), end
+
+    assert ahead(*flow(out.File("a"))) == ["Nginx"]
+    assert ahead(*flow([out.File("a"), out.Null()])) == []
+    assert ahead(*flow(out.DiskBuffer("more") | out.File("a"))) == ["Nginx"]
+    assert ahead(tail(), out.DiskBuffer("spool"), out.Nginx(), out.File("a")) == ["Nginx"]
+
+
+def test_buffers_in_memory_get_records() -> None:
+    assert ahead(tail(), out.Nginx(), out.SizedBuffer(10), out.File("a")) == []
+
+
+def test_an_event_that_json_cannot_carry_is_told_as_ever_and_the_others_are_written(tmp_path: Path) -> None:
+    class Odd(Pass):
+        """Puts what JSON has no word for into one event."""
+
+        def process(self, event: Any) -> Any:
+            if event.record["message"] == "b":
+                event.record["odd"] = object()
+            return event
+
+    path = tmp_path / "out"
+    with running(main(in_.Memory(["a", "b", "c"]), Odd(), out.File(str(path)))) as run:
+        assert run.wait(20)
+    assert path.read_text().splitlines() == ['{"message":"a"}', '{"message":"c"}']
+    assert run.receipt().inputs[0].delivered == 3
+    (view,) = [one for one in run.snapshot() if one.stage == "File"]
+    assert sum(view.tally.dead.values()) == 1
