@@ -133,6 +133,8 @@ class Share:
         """What it waits, or waited last, for."""
         self.entering_bytes = 0
         """What was let in, and perhaps is not in a mailbox yet."""
+        self.coming = False
+        """Whether the flow's input knows of more that its senders wait for, and is about to read it."""
         self.early: Counter[str] = Counter()
         """Batches that buffers released before they were due, for want of memory, by stage."""
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from swak.event import Block, Dicts, Rows
-from swak.formats.plain import plain, readable, whole
+from swak.formats.plain import plain, whole
+from swak.formats.undecoded import read_once
+from swak.forward.entries import EVENT_TIME, NS, SECONDS, Ext, Packed, has_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,12 +30,8 @@ CHUNK_BYTES = 2 * 1024 * 1024
 """Entries in one chunk: above its limit a receiver drops a chunk without an ack (Fluent Bit: 6 MB by default)."""
 GZIP_LEVEL = 3
 """Of access logs it makes an eighth more than level 6, in half of the time."""
-NS = 1_000_000_000
 
 _ENCODER = msgspec.msgpack.Encoder()
-EVENT_TIME = 0
-SECONDS = struct.Struct(">II")
-_Ext = msgspec.msgpack.Ext
 _MESSAGE = b"\x81" + _ENCODER.encode("message")
 """What a record with nothing but a `message` begins with."""
 
@@ -84,7 +82,10 @@ def _packed(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[bytes, int]]]]:
     if isinstance(body, Block) and isinstance(tags, str) and _is_plain(body):
         yield tags, _of_lines(body)
         return
-    records = body.rows if isinstance(body, Rows) else readable(body)
+    if isinstance(body, Packed) and isinstance(tags, str) and len(body.data) <= CHUNK_BYTES:
+        yield tags, [(body.entries, body.count)]
+        return
+    records = body.rows if isinstance(body, Rows) else read_once(body)
     if isinstance(body, Dicts) and not all(type(key) is str for key in set().union(*records)):
         records = plain(records)
     times = body.times()
@@ -105,7 +106,7 @@ def _hash(place: str, entries: bytes) -> bytes:
 def event_time(time_ns: int) -> msgspec.msgpack.Ext | int:
     """Return the protocol's time: nanoseconds as far as it can (1970 to 2106), else whole seconds."""
     second, rest_ns = divmod(time_ns, NS)
-    return _Ext(EVENT_TIME, SECONDS.pack(second, rest_ns)) if 0 <= second < 2**32 else second
+    return Ext(EVENT_TIME, SECONDS.pack(second, rest_ns)) if 0 <= second < 2**32 else second
 
 
 def event_times(times: Sequence[int]) -> list[msgspec.msgpack.Ext | int]:
@@ -116,7 +117,7 @@ def event_times(times: Sequence[int]) -> list[msgspec.msgpack.Ext | int]:
         return [made[time_ns] for time_ns in times]
     pack = SECONDS.pack
     try:
-        return [_Ext(EVENT_TIME, pack(*divmod(time_ns, NS))) for time_ns in times]
+        return [Ext(EVENT_TIME, pack(*divmod(time_ns, NS))) for time_ns in times]
     except struct.error:  # before 1970 or after 2106
         return [event_time(time_ns) for time_ns in times]
 
@@ -193,19 +194,6 @@ def _encoded(entries: list[tuple[Any, Any]]) -> bytes:
         if not has_timestamp(_ENCODER.encode([record for _, record in entries])):
             return data
     return _ENCODER.encode([(stamp, plain(record)) for stamp, record in entries])
-
-
-def has_timestamp(data: bytes) -> bool:
-    """Tell whether msgpack's own time (ext type -1) may be inside: Fluentd's receivers stumble over it.
-
-    It begins with d6 ff, d7 ff or c7 0c ff, and ff is rare: no text has it.
-    """
-    at = data.find(b"\xff", 1)
-    while at >= 0:
-        if data[at - 1] in (0xD6, 0xD7) or data[at - 2 : at] == b"\xc7\x0c":
-            return True
-        at = data.find(b"\xff", at + 1)
-    return False
 
 
 def ack(chunk_id: str) -> bytes:

@@ -117,6 +117,7 @@ class Forward(Input):
         until = time.monotonic() + self.wait_s
         while True:
             chunks = self._server.turn(max(0.0, until - time.monotonic()))
+            self.coming = self._server.waiting
             if chunks:
                 return chunks
             if (self._interrupted and not self.once) or time.monotonic() >= until:
