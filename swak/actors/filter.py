@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from swak.actors.seat import Seat, Way
 from swak.errors import SeatError
 from swak.event import Batch
-from swak.formats.json_text import encoded
+from swak.formats.json_text import encoded_parts
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 from swak.topology.tags import compile_pattern
 
@@ -63,9 +63,8 @@ class FilterSeat(SplittingSeat):
         outcome = letter.suspects.piecewise(letter.batch, self._process)
         ack = letter.batch.ack
         outlets = list(self.post.outlets.values())
-        ahead = self.post.stage.as_json
-        found = [(encoded(body) if ahead else body, tags) for body, tags in outcome.parts if body.count]
-        parts = [(outlets, Batch(body, tags, ack)) for body, tags in found]
+        found = encoded_parts(outcome.parts) if self.post.stage.as_json else outcome.parts
+        parts = [(outlets, Batch(body, tags, ack)) for body, tags in found if body.count]
         self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
 
     def _process(self, piece: Piece) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from swak.formats.plain import plain
 from swak.formats.undecoded import Undecoded, read_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from swak.event import Body, Record
 
@@ -69,6 +70,23 @@ def encoded(body: Body) -> Body:
     except (TypeError, ValueError, OverflowError, RecursionError):
         return body  # who writes it finds the event that does not fit, and says so
     return JsonText(data, body.times(), size_of(data, body.times()))
+
+
+def encoded_parts(parts: Iterable[tuple[Body, str | list[str]]]) -> list[tuple[Body, str | list[str]]]:
+    """Encode every body of (body, tags), and join neighbours of one tag: the fewer pass on, the less that costs."""
+    made: list[tuple[Body, str | list[str]]] = []
+    for (is_text, tags), group in groupby(((encoded(body), tags) for body, tags in parts), key=_joins):
+        bodies = [body for body, _ in group]
+        if is_text and len(bodies) > 1:
+            times = list(chain.from_iterable(body.times() for body in bodies))
+            bodies = [JsonText.joined(bodies, times, sum(body.size_bytes for body in bodies))]
+        made += [(body, tags) for body in bodies]
+    return made
+
+
+def _joins(part: tuple[Body, str | list[str]]) -> tuple[bool, str | list[str]]:
+    body, tags = part
+    return isinstance(body, JsonText) and isinstance(tags, str), tags
 
 
 def size_of(data: bytes, times: Sequence[int]) -> int:

@@ -124,11 +124,11 @@ class AppendFile:
 
         Nothing is added while something before it is known to be lost: that comes first again.
         """
-        self._follow_path()
+        self.size_bytes = self._follow_path()
         self._check_lost()
         self._pay()
         self._append((b"\n" if self._newline_first else self._head()) + data)
-        if os.fstat(self._fd).st_nlink == 0:  # deleted between the look and the write
+        if not self.manner.durable and os.fstat(self._fd).st_nlink == 0:  # since the look; otherwise `sync` sees it
             self._follow_path()
             self._check_lost()
             self._append(self._head() + data)
@@ -216,7 +216,7 @@ class AppendFile:
                 with suppress(OSError):  # kept in `debt`, paid first at the next try
                     self._pay()
             raise
-        self.size_bytes = os.lseek(self._fd, 0, os.SEEK_CUR)
+        self.size_bytes += len(data)
 
     def _pay(self) -> None:
         """Cut off what an unfinished write left behind."""
@@ -251,14 +251,17 @@ class AppendFile:
             self.lost = f"sync failed ({error.strerror}); what was written since the last one is written again"
             raise
 
-    def _follow_path(self) -> None:
-        """Notice that the file was renamed or deleted; sync it, and go on in the file that the path leads to now."""
+    def _follow_path(self) -> int:
+        """Notice that the file was renamed or deleted; sync it, and go on in the file that the path leads to now.
+
+        Return the size of the file: one look at the path before each write is all that is looked at.
+        """
         try:
             status = os.stat(self.path)  # noqa: PTH116 - once a write, and a Path costs five times as much
         except (FileNotFoundError, NotADirectoryError):
             status = None
         if self._fd >= 0 and status is not None and (status.st_dev, status.st_ino) == self.identity:
-            return
+            return status.st_size
         guard = self._guard
         if guard is None:
             raise OSError(EINVAL, "not open", self.path)
@@ -269,6 +272,7 @@ class AppendFile:
             fd, self._fd = self._fd, -1
             guard.close(fd)
         self.open(guard)
+        return self.size_bytes
 
     def _share(self) -> None:
         """Tell other writers that we are here. OSError while one of them mends the end."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts, Rows
-from swak.formats.json_text import JsonText, encoded, read_wide
+from swak.formats.json_text import JsonText, encoded, encoded_parts, read_wide
 from swak.formats.lines import json_lines, raw_lines
 from swak.formats.rows import row_type
 
@@ -90,3 +90,23 @@ def test_half_a_surrogate_pair_is_replaced_as_in_every_output() -> None:
     text = encoded(Dicts([{"a": "\ud800"}], [1]))
     assert isinstance(text, JsonText)
     assert text.data == '{"a":"\ufffd"}\n'.encode()
+
+
+def test_neighbours_of_one_tag_are_encoded_to_one_body() -> None:
+    def part(number: int) -> Dicts:
+        return Dicts([{"n": number}], [number])
+
+    lines, odd = Block(b"a\n", 0), Dicts([{"n": object()}], [7])
+    made = encoded_parts(
+        [(part(1), "a"), (part(2), "a"), (part(3), "b"), (lines, "b"), (part(4), ["b"]), (part(5), ["b"]), (odd, "b")]
+    )
+    joined = made[0][0]
+    assert isinstance(joined, JsonText)
+    assert (joined.data, list(joined.times())) == (b'{"n":1}\n{"n":2}\n', [1, 2])
+    counts = [(body.count, tags) for body, tags in made]
+    assert counts == [(2, "a"), (1, "b"), (1, "b"), (1, ["b"]), (1, ["b"]), (1, "b")]
+    assert (made[2][0], made[5][0]) == (lines, odd)
+
+
+def test_nothing_is_encoded_to_nothing() -> None:
+    assert encoded_parts([]) == []
