@@ -22,9 +22,6 @@ log = get("swak.output")
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 30.0
-GROUP_S = 0.02
-"""How often a sync is due, at most, for senders who wait while more of theirs comes in: each costs as much as writing
-a thousand events."""
 PROBE_S = 0.5
 """How often an output that is down is probed, and an idle failover child asked whether its far end is still there."""
 MEMORY_TRIES = 3
@@ -46,12 +43,10 @@ class OutputSeat(DeliveringSeat):
         source = post.flow.input.plugin
         self._awaited = isinstance(source, Input) and source.patience_s() is not None
         """Whether those who send this flow's events wait until they are settled."""
-        self._failures = 0
+        self._failures, self._synced_at = 0, 0.0
         self._retry_at: float | None = None
         self._probe_at: float | None = None
         self._idle_look_at: float | None = None
-        self._group_at = 0.0
-        """When those who wait are due a sync though more comes."""
 
     # When to be woken
 
@@ -75,12 +70,9 @@ class OutputSeat(DeliveringSeat):
     def _sync_at(self) -> float | None:
         """When the plugin wants to sync. While senders, or others for memory, wait: when there is no more to write."""
         due_at = self.plugin.due_at() if self.opened else None
-        share = self.post.share
-        if not (self.opened and (self._awaited or share.waits) and self.mailbox.has_held) or self.mailbox.head():
-            return due_at
-        if share.waits or not share.coming:
-            return 0.0
-        return self._group_at if due_at is None else min(self._group_at, due_at)
+        if self.opened and self.mailbox.has_held and self.mailbox.head() is None:
+            return self.post.share.sync_at(due_at, self._synced_at, awaited=self._awaited)
+        return due_at
 
     # Opening, being down, coming back
 
@@ -353,7 +345,7 @@ class OutputSeat(DeliveringSeat):
     def _sync_or_raise(self) -> None:
         held = self.mailbox.held()
         self.lease.call(self.plugin.sync)
-        self._group_at = self.clock.monotonic() + GROUP_S
+        self._synced_at = self.clock.monotonic()
         for letter in held:
             letter.batch.ack.settle()
         self.mailbox.release(self.lease, sum(letter.batch.count for letter in held))

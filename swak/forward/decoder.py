@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import reprlib
-from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
 
 from swak.event import DICT_BYTES, EVENTS_MAX, Dicts
 from swak.forward.entries import (
     DECODER,
     NS,
     OTHERWISE,
-    READING,
     SECONDS,
     EventTime,
     Ext,
@@ -27,6 +23,7 @@ from swak.forward.entries import (
 )
 from swak.forward.faults import ProtocolError
 from swak.forward.inflating import inflated
+from swak.forward.values import PART_BYTES, SMALL_BYTES, UNPACKER_BYTES, read_values, unreadable, walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,16 +33,9 @@ if TYPE_CHECKING:
 FRAME_BYTES = 64 * 1024 * 1024
 INFLATED_TIMES = 4
 """How much larger than a frame may be what a compressed one unpacks to: a few bytes of gzip can stand for gigabytes."""
-SMALL_BYTES = 64 * 1024
-"""A frame up to this size is decoded at once: a byte of msgpack makes at most 72 bytes of objects (an empty dict)."""
-PART_BYTES = 1024 * 1024
-VALUES_MAX = 1_000_000
-"""Values in one record, where the record is larger than PART_BYTES."""
 CHUNK_ID_CHARS = 1024
 """Length of a chunk's id: it is sent back. Known senders use 16 bytes in base64."""
 
-_UNPACKER_BYTES = 4 * 1024
-"""What an Unpacker takes at first; msgpack's own choice is a MiB, and there is one for each connection."""
 _RESCANNED_BYTES = 16 * 1024
 """A frame that began with less is looked through anew: an Unpacker weighs 42 KB, and a connection need not have one."""
 _ARRAYS = {0xDC: 3, 0xDD: 5}
@@ -148,7 +138,7 @@ class Decoder:
             data = bytes(self._data)
             bound = self._frame_bytes_max + max(len(data), PART_BYTES)
             limits = dict.fromkeys(("max_str_len", "max_bin_len", "max_ext_len"), self._frame_bytes_max)
-            self._scanner = msgpack.Unpacker(read_size=min(_UNPACKER_BYTES, bound), max_buffer_size=bound, **limits)
+            self._scanner = msgpack.Unpacker(read_size=min(UNPACKER_BYTES, bound), max_buffer_size=bound, **limits)
             self._base = 0
         ends: list[int] = []
         try:
@@ -160,7 +150,7 @@ class Decoder:
             rest = len(self._data) - (ends[-1] if ends else 0)
             trouble = _too_large(self._frame_bytes_max) if rest > self._frame_bytes_max else None
         except (ValueError, msgpack.exceptions.UnpackException) as error:
-            trouble = _unread(error)
+            trouble = unreadable(error)
             if isinstance(error, msgpack.exceptions.BufferFull):
                 trouble = _too_large(self._frame_bytes_max)
         return ends, trouble
@@ -169,7 +159,7 @@ class Decoder:
         """Read frames that stand between `ends`."""
         view = memoryview(frames)
         try:
-            found = _objects(view[ends[0] : ends[-1]], len(ends) - 1)
+            found = read_values(view[ends[0] : ends[-1]], len(ends) - 1)
         except ProtocolError:
             if len(ends) == 2:
                 raise
@@ -183,10 +173,6 @@ class Decoder:
 
 def _too_large(size_bytes: int) -> ProtocolError:
     return ProtocolError(f"a chunk is larger than {size_bytes} bytes")
-
-
-def _unread(error: Exception) -> ProtocolError:
-    return ProtocolError(f"no forward protocol: {error or type(error).__name__}")
 
 
 def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
@@ -211,7 +197,7 @@ def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
 def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
     """Read a frame in parts, so that few objects exist at a time."""
     ends = _texts_ends(frame)
-    walker = _walker(frame[ends[-1] :]) if ends else _walker(frame)
+    walker = walker_of(frame[ends[-1] :]) if ends else walker_of(frame)
     try:
         fields = frame[0] & 0x0F if ends else walker.read_array_header()
         base = ends[-1] if ends else 0
@@ -283,7 +269,7 @@ def _entries(tag: str, content: memoryview, option: dict[Any, Any], inflated_max
         part, last = content[start:end], end == len(content)
         quick = _quickly(tag, part, count, chunk_id, last=last)
         size_bytes = count * DICT_BYTES + end - start
-        yield quick or Incoming(tag, *_split(_objects(part, count)), chunk_id, last, size_bytes)
+        yield quick or Incoming(tag, *_split(read_values(part, count)), chunk_id, last, size_bytes)
         start = end
 
 
@@ -291,7 +277,7 @@ def _cuts(packed: memoryview) -> list[tuple[int, int]]:
     """Return where to cut the entries into parts, and how many there are in each."""
     import msgpack  # noqa: PLC0415 - see Decoder
 
-    walker = _walker(packed)
+    walker = walker_of(packed)
     cuts: list[tuple[int, int]] = []
     start = end = count = 0
     try:
@@ -306,7 +292,7 @@ def _cuts(packed: memoryview) -> list[tuple[int, int]]:
         if end != len(packed):
             raise ProtocolError("no forward protocol: the entries of a chunk end in the middle of one") from None
     except (ValueError, msgpack.exceptions.UnpackException) as error:
-        raise _unread(error) from error
+        raise unreadable(error) from error
     return [*cuts, (end, count)] if count else cuts
 
 
@@ -340,51 +326,10 @@ def _times(stamps: list[Any]) -> list[int]:
     return [_time_ns(read_extension(one.code, bytes(one.data)) if isinstance(one, Ext) else one) for one in stamps]
 
 
-def _objects(data: memoryview, count: int) -> list[Any]:
-    """Decode `count` values that stand one after the other."""
-    if len(data) <= PART_BYTES + SMALL_BYTES:
-        whole = listed(data, count)
-        if not has_timestamp(whole):
-            with suppress(*OTHERWISE):
-                return _ANY.decode(whole)
-    walker = _walker(data, careful=True)
-    try:
-        return [walker.unpack() for _ in range(count)]
-    except (ValueError, TypeError) as error:  # TypeError: a map whose key is a map or a list
-        raise _unread(error) from error
-
-
 def _object(data: memoryview) -> Any:
     if len(data) > SMALL_BYTES:
         raise ProtocolError("no forward protocol: a tag or an option is too large")
-    return _objects(data, 1)[0]
-
-
-def _walker(data: memoryview, *, careful: bool = False) -> Any:
-    """Return an Unpacker of the data. A careful one raises ValueError for far too many values."""
-    import msgpack  # noqa: PLC0415 - see Decoder
-
-    limits: dict[str, Any] = {}
-    if careful and len(data) > PART_BYTES:
-        tally = _Values()
-        limits = {"max_array_len": VALUES_MAX, "max_map_len": VALUES_MAX, "list_hook": tally, "object_hook": tally}
-    size = max(1, len(data))
-    walker = msgpack.Unpacker(read_size=min(size, _UNPACKER_BYTES), max_buffer_size=size, **READING, **limits)
-    walker.feed(data)
-    return walker
-
-
-class _Values:
-    """Counts the values of lists and maps as they are made, and stops when there are too many."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def __call__(self, made: Any) -> Any:
-        self._count += len(made)
-        if self._count > VALUES_MAX:
-            raise ValueError(f"more than {VALUES_MAX} values in one record")
-        return made
+    return read_values(data, 1)[0]
 
 
 def _split(entries: list[Any]) -> tuple[list[int], list[Record]]:
@@ -441,6 +386,3 @@ def _time_ns(value: Any) -> int:
     if isinstance(value, float) and abs(value) < _SECONDS_MAX:
         return round(value * NS)
     raise ProtocolError(f"no forward protocol: {_shown(value)} is no time")
-
-
-_ANY = msgspec.msgpack.Decoder(list[Any], ext_hook=read_extension)

@@ -187,8 +187,7 @@ class Follower:
             if header and (taken := self._shape.take(codec, self._piece(header)._replace(origin=""), whole=True)):
                 self.behind = True
                 return taken[1]
-        far = self._size_bytes - self.offset >= GLANCE_BYTES  # a glance would not show the end
-        if self._glances and not far and self._scanned == self.offset and not self._suspect and not self._ending:
+        if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
             tail = self._fingerprint.tail
             wanted = self._shape.limits.block_bytes if self.behind else GLANCE_BYTES
             glance = self.content.pread(len(tail) + wanted, self.offset - len(tail))
@@ -372,7 +371,7 @@ class Follower:
     def _move_to(self, offset: int, passed: bytes = b"") -> None:
         """Count everything before `offset` as handed out. Nothing after this may fail, or it is lost.
 
-        `passed`: the bytes from the position so far up to `offset`, or the last TAIL_BYTES of them, where at hand.
+        `passed`: the bytes from the position so far up to `offset`, or TAIL_BYTES of them, where they are at hand.
         """
         self._fingerprint.move(self.content, offset, passed)
         near = min(TAIL_BYTES, offset)
