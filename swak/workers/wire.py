@@ -15,6 +15,7 @@ from swak.formats.found import Found, kind_of
 from swak.formats.json_text import JsonText
 from swak.formats.plain import readable
 from swak.formats.rows import row_type
+from swak.forward.entries import Packed as Entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,12 +94,14 @@ def _exactly(peer: socket.socket, length: int) -> bytes:
 def pack(body: Body, tags: str | list[str]) -> Packed:
     """Return what `unpack` makes the same body of. Exceptions of `pickle` when a record holds what cannot travel.
 
-    Lines and JSON lines are the bytes that they are.
+    Lines, JSON lines and entries of the forward protocol are the bytes that they are.
     """
     if isinstance(body, Block):
         return ("lines", tags, _times(body.times()), body.time_ns, body.encoding), body.data
     if isinstance(body, JsonText):
         return ("json", tags, _times(body.times()), body.size_bytes), body.data
+    if isinstance(body, Entries):
+        return ("entries", tags, body.stamps, body.size_bytes), body.data
     values: Any
     schema: tuple[Any, ...] | None = None
     if isinstance(body, Rows) and body.count:
@@ -113,6 +116,8 @@ def pack(body: Body, tags: str | list[str]) -> Packed:
 def unpack(packed: Packed) -> tuple[Body, str | list[str]]:
     """Return body and tags."""
     (kind, tags, times_, *rest), data = packed
+    if kind == "entries":
+        return Entries(data, times_, rest[0]), tags
     times = _told(times_)
     if kind == "lines":
         time_ns, encoding = rest

@@ -134,7 +134,8 @@ def test_a_module_that_starts_a_flow_when_it_is_imported_starts_no_workers_of_wo
 import swak
 class Own(swak.Filter):
     def process(self, event): return event
-with swak.running(swak.task(swak.in_.Counter(1), Own(), swak.out.Null(), workers=1), deaths_max=0, fail_fast=True) as run:
+flow = swak.task(swak.in_.Counter(1), Own(), swak.out.Null(), workers=1)
+with swak.running(flow, deaths_max=0, fail_fast=True) as run:
     run.stopped = True
     run.wait(10)
     print(run.snapshot()[1].last_error)

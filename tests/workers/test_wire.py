@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from swak.event import Block, Dicts, Rows
 from swak.formats.found import Found
 from swak.formats.json_text import JsonText
 from swak.formats.rows import row_type
+from swak.forward.entries import Packed, listed, packed
 from swak.workers.wire import Frame, WireError, pack, receive, send, unpack
 
 if TYPE_CHECKING:
@@ -35,11 +37,22 @@ class Access(msgspec.Struct, gc=False):
     code: Any
 
 
+def entries(given: list[tuple[int, dict[str, Any]]]) -> Packed:
+    """Make a body of entries as a sender of the forward protocol sends them."""
+    stamps = [struct.pack(">II", *divmod(time_ns, 10**9)) for time_ns, _ in given]
+    parts = [[msgspec.msgpack.Ext(0, stamp), record] for stamp, (_, record) in zip(stamps, given, strict=True)]
+    data = b"".join(msgspec.msgpack.encode(part) for part in parts)
+    made = packed(listed(memoryview(data), len(parts)))
+    assert made is not None
+    return made
+
+
 BODIES: dict[str, Body] = {
     "lines": Block(b"one\ntwo\n", 7),
     "lines of several reads, in another encoding": Block("é\nè\n".encode("utf-16-le"), 7, "utf-16-le", 2, [7, 8]),
     "lines whose first time is another": Block(b"one\ntwo\n", 7, "utf-8", 2, [8, 8]),
     "json": JsonText(b'{"n":1}\n{"n":2}\n', [1, 2], 99),
+    "entries": entries([(1, {"n": 1}), (2_000_000_003, {"n": "two"})]),
     "rows": Rows([Access("a", 1), Access("b", None)], [3, 3], 1_000),
     "rows to be made": Found(row_type("Access", ("a", "c-ip", "x"), 5), [("1", 2), ("3", 4)], [3, 4], 1_000),
     "dicts": Dicts([{"n": 2**80, "s": "\ud800", "t": (1, {2})}, {}], [2**70, -1], 50),
@@ -60,8 +73,8 @@ def test_a_body_comes_back_as_it_was(body: Body, tags: str | list[str]) -> None:
     if isinstance(body, Block):
         assert isinstance(made, Block)
         assert (made.data, made.encoding, made.time_ns) == (body.data, body.encoding, body.time_ns)
-    if isinstance(body, JsonText):
-        assert isinstance(made, JsonText)
+    if isinstance(body, JsonText | Packed):
+        assert type(made) is type(body)
         assert made.data == body.data
 
 
