@@ -117,6 +117,9 @@ def _one_run(
         assert [view.tally.unaccounted() for view in receipt.stages] == [0] * len(receipt.stages)
     except AssertionError as error:
         raise AssertionError(f"shot {number} at {shot.fired}: {error}") from error
+    for thread_left in threading.enumerate():
+        if thread_left.name.startswith("swak:clear:"):  # it ends by itself, and nobody waits for it
+            thread_left.join(10)
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("swak:")]
     assert not left, f"shot {number} at {shot.fired}: {left}"
     return shot.fired
