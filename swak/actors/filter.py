@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from swak.actors.post import Outlet, Post
     from swak.narrowing import Piece
 
+    Parts = Sequence[tuple[Sequence[Outlet], Batch]]
+
 
 class SplittingSeat(Seat):
     """Emits parts of the head letter; when all are accepted, the head is done."""
@@ -30,13 +32,7 @@ class SplittingSeat(Seat):
         parts = [(outlets, Batch(body, tags, ack)) for body, tags in outcome.parts if body.count]
         self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome, filtered))
 
-    def emit_parts(
-        self,
-        letter: Letter,
-        parts: Sequence[tuple[Sequence[Outlet], Batch]],
-        outcome: Outcome,
-        filtered: Mapping[str, int],
-    ) -> None:
+    def emit_parts(self, letter: Letter, parts: Parts, outcome: Outcome, filtered: Mapping[str, int]) -> None:
         """Send each batch to its outlets under parts of the letter's Ack, then count and let the letter go.
 
         One batch for one outlet carries the letter's own Ack and serial: after a death in the middle it is skipped.
