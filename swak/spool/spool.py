@@ -42,6 +42,8 @@ class Taken(NamedTuple):
     """As it was appended; None for one that only moves the position: it expired, or is damaged."""
     recent: object | None
     """What was appended, itself, if it is still in memory."""
+    time_ns: int
+    """When it was appended."""
 
 
 class Spool:
@@ -306,7 +308,7 @@ class Spool:
         recent = self._recents.take(self._next)
         if recent is None:
             return None
-        return self._pass(recent.segment, recent.frame) or Taken(recent.frame.number, None, recent.what)
+        return self._pass(recent.segment, recent.frame) or Taken(recent.frame.number, None, recent.what, recent.frame.time_ns)
 
     def _take_from_disk(self) -> Taken | None:
         """Return the next frame's batch; None where something else was passed by."""
@@ -326,7 +328,7 @@ class Spool:
         body = segment.body(found)
         if body is None:
             self._set_aside(segment, Bad(found.start, found.end, found.events, "its checksum does not fit"))
-        return Taken(found.number, body, None)
+        return Taken(found.number, body, None, found.time_ns)
 
     def _place(self) -> tuple[Segment, int]:
         """Return where to look for the next frame."""
@@ -343,7 +345,7 @@ class Spool:
         expired = self.max_age_s is not None and time.time_ns() - frame.time_ns > self.max_age_s * 1e9
         if expired:
             self.state = self.state._replace(dropped=self.state.dropped + frame.events)
-        return Taken(frame.number, None, None) if expired or not frame.events else None
+        return Taken(frame.number, None, None, frame.time_ns) if expired or not frame.events else None
 
     def _go_on_behind(self, segment: Segment) -> None:
         """Go to the next segment. Numbers that are missing then were cut off by somebody else."""
