@@ -139,7 +139,7 @@ def notifying(run: Run) -> Iterator[None]:
         while not over.wait(notifier.pause_s):
             try:
                 notifier.step()
-            except Exception as error:  # noqa: BLE001 - without a sign of life the service manager steps in
+            except Exception as error:  # without a sign of life the service manager steps in
                 log.error("the service manager was not told", exc_info=error)
 
     thread = threading.Thread(target=tell, name="swak-notify", daemon=True)

@@ -97,7 +97,6 @@ class OutputSeat(DeliveringSeat):
         self.post.note_error(error)
         if not self._failures:
             log.warning("output is down; trying again", stage=self.post.name, error=str(error))
-        self.post.state = "retrying"
         self.post.note_retry()
         self._failures += 1
         backoff_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(self._failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
@@ -255,7 +254,6 @@ class OutputSeat(DeliveringSeat):
             return
         if self.post.state != "retrying":
             self.post.note_error(retry)
-            self.post.state = "retrying"
         self.post.note_retry()
         self.mailbox.shut(self.clock.monotonic() + after_s)
         self.not_delivered()

@@ -86,6 +86,7 @@ class Post:
 
     def note_retry(self) -> None:
         """Count something that failed and will be tried again; the first one begins an outage."""
+        self.state = "retrying"
         self.retries += 1
         self.down_since = self.down_since or self.site.clock.monotonic()
 

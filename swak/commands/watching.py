@@ -26,7 +26,7 @@ def where(_ctx: click.Context, _option: click.Parameter, value: str | None) -> W
     """Read an address as people write it: "127.0.0.1:9598", "[::1]:9598", "9598" or ":9598"."""
     if value is None:
         return None
-    host, colon, port = value.rpartition(":")
+    host, _, port = value.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX) or (":" in host and not host.startswith("[")):
         raise click.BadParameter(f"wants HOST:PORT or PORT, e.g. 127.0.0.1:9598 or [::1]:9598, not {value!r}")
     return Where(host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))

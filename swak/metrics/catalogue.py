@@ -40,15 +40,23 @@ ALL = (
     Metric("swak_mailbox_fill_ratio", "gauge", "0 to 1: the fuller of a mailbox's two bounds."),
     Metric("swak_input_events_delivered_total", "counter", "Events of an input that are settled."),
     Metric("swak_input_events_in_flight", "gauge", "Events of an input that were read and are not settled."),
-    Metric("swak_input_lost_total", "counter", "What an input could not take or keep, where it is counted in no bytes."),
+    Metric(
+        "swak_input_lost_total", "counter", "What an input could not take or keep, where it is counted in no bytes."
+    ),
     Metric("swak_oldest_unsettled_seconds", "gauge", "Age of a flow's oldest batch that is not settled; 0 for none."),
-    Metric("swak_delivery_latency_seconds", "histogram", "From reading an event until it and all before it are settled."),
+    Metric(
+        "swak_delivery_latency_seconds", "histogram", "From reading an event until it and all before it are settled."
+    ),
     Metric("swak_tail_lag_bytes", "gauge", "Bytes of a file that were seen and not read yet."),
     Metric("swak_tail_lost_bytes_total", "counter", "Bytes that an input could not take or keep."),
     Metric("swak_spool_batches", "gauge", "Batches in a spool that are not settled."),
     Metric("swak_spool_bytes", "gauge", "What a spool has on disk."),
     Metric("swak_spool_limit_bytes", "gauge", "What a spool may have on disk."),
-    Metric("swak_spool_oldest_seconds", "gauge", "Age of the oldest batch that was taken out of a spool and is not settled."),
+    Metric(
+        "swak_spool_oldest_seconds",
+        "gauge",
+        "Age of the oldest batch that was taken out of a spool and is not settled.",
+    ),
     Metric("swak_plugin_measure", "gauge", "What else a plugin tells of itself, by name."),
     Metric("swak_memory_bytes", "gauge", "Memory that events take."),
     Metric("swak_memory_limit_bytes", "gauge", "Memory that events may take (--memory-limit)."),

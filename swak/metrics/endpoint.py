@@ -188,7 +188,7 @@ class Endpoint:
         else:
             try:
                 answer = page()
-            except Exception as error:  # noqa: BLE001 - a bug of a page is no reason to stop serving the others
+            except Exception as error:  # a bug of a page is no reason to stop serving the others
                 log.error("metrics: a page failed", page=target, exc_info=error)
                 answer = Answer(500, "failed; the log says why\n")
         return _bytes_of(answer, head=method == "HEAD")

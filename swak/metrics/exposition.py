@@ -29,7 +29,9 @@ class Samples:
         """Note a value. The metric stands in the catalogue."""
         self._add(name, value, tuple(labels.items()))
 
-    def add_spread(self, name: str, counts: Sequence[int], bounds: Sequence[float], total: float, **labels: str) -> None:
+    def add_spread(
+        self, name: str, counts: Sequence[int], bounds: Sequence[float], total: float, **labels: str
+    ) -> None:
         """Note a histogram: by class, how many were in it. There is one class more than there are bounds."""
         own = tuple(labels.items())
         below = 0

@@ -294,8 +294,7 @@ class Spool:
             if self._next > self.last and wait_s:
                 self._grown.wait(wait_s)
             while self._next <= self.last and self._lock_descriptor is not None:
-                taken = self._take_recent() or self._take_from_disk()
-                if taken is not None:
+                if (taken := self._take_recent() or self._take_from_disk()) is not None:
                     return taken
             return None
 
@@ -308,7 +307,8 @@ class Spool:
         recent = self._recents.take(self._next)
         if recent is None:
             return None
-        return self._pass(recent.segment, recent.frame) or Taken(recent.frame.number, None, recent.what, recent.frame.time_ns)
+        segment, frame, what, _ = recent
+        return self._pass(segment, frame) or Taken(frame.number, None, what, frame.time_ns)
 
     def _take_from_disk(self) -> Taken | None:
         """Return the next frame's batch; None where something else was passed by."""
@@ -325,8 +325,7 @@ class Spool:
         expired = self._pass(segment, found)
         if expired is not None:
             return expired
-        body = segment.body(found)
-        if body is None:
+        if (body := segment.body(found)) is None:
             self._set_aside(segment, Bad(found.start, found.end, found.events, "its checksum does not fit"))
         return Taken(found.number, body, None, found.time_ns)
 
