@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,7 +68,7 @@ def test_signs_of_life_come_at_least_twice_in_the_time_that_is_given() -> None:
     told = Told(watchdog_s=8)
     assert told.notifier.pause_s <= 2
     times = [at for at in range(16) if "WATCHDOG=1" in told.step(RUNNING, 1)]
-    assert max(later - before for before, later in zip(times, times[1:], strict=False)) <= 4
+    assert max(later - before for before, later in pairwise(times)) <= 4
 
 
 def test_without_a_watchdog_there_are_no_signs_of_life() -> None:

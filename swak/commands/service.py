@@ -21,7 +21,9 @@ VERBS = ("install", "uninstall", "start", "stop", "status")
 @click.option("--run-as", metavar="USER", default="", help="User of a system's service; systemd makes one without it.")
 @click.option("--metrics", metavar="[HOST:]PORT", default="", help="Serve metrics there, as `swak up --metrics` does.")
 @click.option("--print", "shown", is_flag=True, help="Print the service's description and change nothing.")
-def service(verb: str, recipe: str, user: bool, run_as: str, metrics: str, shown: bool) -> None:
+def service(  # noqa: PLR0917 - click calls it by name
+    verb: str, recipe: str, user: bool, run_as: str, metrics: str, shown: bool
+) -> None:
     """Install RECIPE as a service, remove, start or stop it, or tell how it goes.
 
     systemd on Linux, launchd on macOS, a Windows service (with swak[windows]). The service is named after the recipe's
@@ -35,7 +37,9 @@ def service(verb: str, recipe: str, user: bool, run_as: str, metrics: str, shown
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - as above
 
     if user and run_as:
-        raise click.UsageError("--user is a service of your own, --run-as one of the system's: leave one of the two out")
+        raise click.UsageError(
+            "--user is a service of your own, --run-as one of the system's: leave one of the two out"
+        )
     path = Path(recipe).absolute()
     if verb == "install" or shown:
         topology = compile_recipe(load(str(path), None, 30.0))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from swak.services.wanted import Wanted
 
 
-
 class ServiceError(Exception):
     """The system did not do what was asked for: what, and how to mend it."""
 
@@ -46,7 +45,7 @@ class Platform(Protocol):
 def run(command: Sequence[str]) -> int:
     """Run a program of the system; its output is ours. ServiceError: there is none."""
     try:
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run(command, check=False).returncode  # noqa: S603 - a program of the system
     except FileNotFoundError as error:
         mend = "`swak service install --print` shows the description, to be installed by hand"
         raise ServiceError(f"there is no {command[0]} here; {mend}") from error
@@ -201,7 +200,9 @@ def _remove(path: Path) -> None:
 
 
 def _mend(path: Path) -> str:
-    return "run it as root, or install a service of your own with --user" if path.is_relative_to("/etc") else "look there"
+    return (
+        "run it as root, or install a service of your own with --user" if path.is_relative_to("/etc") else "look there"
+    )
 
 
 def _done(runs: Callable[[Sequence[str]], int], command: list[str]) -> None:

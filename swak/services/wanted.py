@@ -51,9 +51,7 @@ def name_of(recipe: Path) -> str:
     return "swak-" + (re.sub(r"[^A-Za-z0-9_]+", "-", recipe.stem).strip("-").lower() or "recipe")
 
 
-def wanted_for(
-    recipe: Path, topology: Topology, *, user: bool = False, run_as: str = "", metrics: str = ""
-) -> Wanted:
+def wanted_for(recipe: Path, topology: Topology, *, user: bool = False, run_as: str = "", metrics: str = "") -> Wanted:
     """Look at a compiled recipe. ConfigError: it cannot be a service."""
     folders: set[str] = set()
     paths: set[str] = set()

@@ -64,7 +64,12 @@ class Win32:
             service = api.CreateService(
                 manager, name, display, access, kind, when, errors, command, None, 0, None, None, None
             )
-            again = {"ResetPeriod": 86_400, "RebootMsg": "", "Command": "", "Actions": [(api.SC_ACTION_RESTART, 2_000)] * 3}
+            again = {
+                "ResetPeriod": 86_400,
+                "RebootMsg": "",
+                "Command": "",
+                "Actions": [(api.SC_ACTION_RESTART, 2_000)] * 3,
+            }
             api.ChangeServiceConfig2(service, api.SERVICE_CONFIG_FAILURE_ACTIONS, again)
             api.CloseServiceHandle(service)
         finally:
@@ -105,7 +110,9 @@ class Agent:
         log = Path(self._command[self._command.index("--data-dir") + 1])
         log.mkdir(parents=True, exist_ok=True)
         with (log / "swak.log").open("ab") as stream:
-            self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=stream, stderr=stream)
+            self._child = subprocess.Popen(  # noqa: S603 - our own command line
+                self._command, stdin=subprocess.PIPE, stdout=stream, stderr=stream
+            )
         code = self._child.wait()
         self._over.set()
         return code
@@ -118,9 +125,8 @@ class Agent:
 
 def run_child(arguments: Sequence[str]) -> None:
     """Be the child: `swak` with these arguments, drained when standard input ends."""
+    import runpy  # noqa: PLC0415 - only the child
     import signal  # noqa: PLC0415 - only the child
-
-    from swak.cli import swak  # noqa: PLC0415 - the parent needs none of it
 
     def watch() -> None:
         while sys.stdin.buffer.read(1):
@@ -131,14 +137,16 @@ def run_child(arguments: Sequence[str]) -> None:
             signal.raise_signal(signal.SIGTERM)
 
     threading.Thread(target=watch, name="swak-service", daemon=True).start()
-    sys.exit(swak(list(arguments), prog_name="swak"))
+    sys.argv = ["swak", *arguments]
+    runpy.run_module("swak", run_name="__main__")
 
 
 def serve(name: str, hosted: Hosted) -> None:
     """Be the service of that name until it ends. Called by Windows' service manager only."""
-    manager, util = import_module("servicemanager"), import_module("win32serviceutil")
+    manager = import_module("servicemanager")
+    base: Any = import_module("win32serviceutil").ServiceFramework
 
-    class Framework(util.ServiceFramework):  # type: ignore[misc]  # pywin32 has no types, and is not here elsewhere
+    class Framework(base):  # type: ignore[misc]  # pywin32 has no types, and is not here elsewhere
         _svc_name_ = name
         _svc_display_name_ = name
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swak.errors import ConfigError
-from swak.services import windows
 from swak.services.platforms import Launchd, ServiceError, Systemd, Windows, platform_for, run
 from swak.services.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from swak.services import windows
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX")
 WEB = Wanted("swak-web", Path("/etc/swak/web.py"), ("swak",), user=True)

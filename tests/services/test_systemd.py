@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ PROGRAM = (sys.executable, "-m", "swak")
 ODD = "/srv/50%/a b/$HOME\\'\""
 
 
-def wanted(**more: object) -> Wanted:
+def wanted(**more: Any) -> Wanted:
     return Wanted("swak-web", Path("/etc/swak/web.py"), PROGRAM)._replace(**more)
 
 

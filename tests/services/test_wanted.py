@@ -19,7 +19,8 @@ def wanted(text: str, recipe: Path = RECIPE) -> Wanted:
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("web.py", "swak-web"), ("My Shop@2.py", "swak-my-shop-2"), ("..py", "swak-recipe"), ("로그.py", "swak-recipe")]
+    ("file", "name"),
+    [("web.py", "swak-web"), ("My Shop@2.py", "swak-my-shop-2"), ("..py", "swak-recipe"), ("로그.py", "swak-recipe")],
 )
 def test_a_service_has_a_name_that_every_system_takes(file: str, name: str) -> None:
     assert name_of(Path("/etc") / file) == name

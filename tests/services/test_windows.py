@@ -48,7 +48,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
 def test_a_service_is_made_that_starts_again_after_a_failure(calls: list[tuple[str, tuple[Any, ...]]]) -> None:
     windows.Win32().create("swak-web", "swak: web", "python.exe ...")
     names = [name for name, _ in calls]
-    assert names == ["OpenSCManager", "CreateService", "ChangeServiceConfig2", "CloseServiceHandle", "CloseServiceHandle"]
+    assert names == [
+        "OpenSCManager",
+        "CreateService",
+        "ChangeServiceConfig2",
+        "CloseServiceHandle",
+        "CloseServiceHandle",
+    ]
     assert calls[1][1][:3] == ("OpenSCManager", "swak-web", "swak: web")
     assert calls[2][1][2]["Actions"] == [("SC_ACTION_RESTART", 2_000)] * 3
 
@@ -59,7 +65,12 @@ def test_the_other_calls_go_where_they_belong(calls: list[tuple[str, tuple[Any, 
     services.stop("b")
     services.delete("c")
     assert services.state("d") == 4
-    assert calls == [("StartService", ("a",)), ("StopService", ("b",)), ("RemoveService", ("c",)), ("QueryServiceStatus", ("d",))]
+    assert calls == [
+        ("StartService", ("a",)),
+        ("StopService", ("b",)),
+        ("RemoveService", ("c",)),
+        ("QueryServiceStatus", ("d",)),
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pywin32 may be there")
@@ -130,6 +141,8 @@ def test_the_service_reports_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_of_pywin32_is_imported_before_it_is_needed() -> None:
-    program = "import sys, swak.services.windows, swak.services.platforms; print([n for n in sys.modules if 'win32' in n])"
+    program = (
+        "import sys, swak.services.windows, swak.services.platforms; print([n for n in sys.modules if 'win32' in n])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() in {"[]", "['_win32']"}
