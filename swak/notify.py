@@ -63,7 +63,8 @@ class Notifier:
         """Look at the run, and tell what has to be told."""
         observed, now = self._look(), self._now()
         said = []
-        if not self._ready and observed.views and all(view.state != "opening" for view in observed.views):
+        had_chance = all(view.state != "opening" or view.restarts for view in observed.views)
+        if not self._ready and observed.views and had_chance:
             self._ready = True
             said.append("READY=1")
         if observed.draining and not self._stopping:

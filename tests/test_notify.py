@@ -49,6 +49,10 @@ def test_ready_comes_once_when_every_stage_had_its_chance_to_open() -> None:
     assert "READY" not in told.step(RUNNING, 60)
 
 
+def test_a_stage_that_hung_while_it_opened_has_had_its_chance() -> None:
+    assert "READY=1" in Told().step(Observed((stage("File", "output", "opening", restarts=1),)))
+
+
 def test_stopping_comes_once_when_the_run_is_to_end() -> None:
     told = Told()
     told.step(RUNNING)

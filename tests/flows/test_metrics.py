@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from swak import running, task
 from swak.metrics.catalogue import ALL, BY_NAME
+from swak.metrics.families import samples_of
+from swak.metrics.observed import observe
+from swak.testing import Fault, FlakyOutput
+from tests.faults.flow import Numbers
+from tests.flows.parts import StumblingHold, Thirds
 from tests.flows.waiting import until
 from tests.servers.prometheus import Prometheus, prometheus
 
@@ -34,10 +40,11 @@ task(
     name="web",
 )
 """
+COUNTER = re.compile(r"^(\w+_(?:total|bucket|count)(?:{.*})?) (\S+)$", re.MULTILINE)
 UNSEEN = {"swak_input_lost_total", "swak_memory_limit_bytes", "swak_plugin_measure"}
 """Metrics that this recipe has no reason to tell."""
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
 class Agent:
@@ -79,6 +86,7 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
         started.process.wait(20)
 
 
+@posix
 def test_every_figure_that_prometheus_has_agrees_with_the_ledger(agent: Agent, prometheus: Prometheus) -> None:
     prometheus.watch(agent.address)
     settled = f"swak_input_events_delivered_total == {COUNT + 1}"
@@ -121,3 +129,26 @@ def test_every_figure_that_prometheus_has_agrees_with_the_ledger(agent: Agent, p
     assert {name: kind for name, kind in kinds.items() if name in BY_NAME} == {
         metric.name: metric.kind for metric in ALL if metric.name not in UNSEEN
     }
+
+
+def test_no_counter_goes_back_while_seats_die_and_outputs_fail() -> None:
+    faults = [Fault(OSError, at=3), Fault(hang=True, at=9), Fault(SystemExit, at=15), Fault(OSError, at=20, times=3)]
+    sink = FlakyOutput(faults, pending=True)
+    last: dict[str, float] = {}
+    looks = 0
+    with running(task(Numbers(2_000), Thirds(), StumblingHold(at=400), sink, name="web"), hang_after_s=0.3) as run:
+        while True:
+            over = run.wait(0.002)
+            found = {
+                series: float(value) for series, value in COUNTER.findall(samples_of(observe(run, 0.0), {}).text())
+            }
+            assert [series for series, value in last.items() if found.get(series, -1.0) < value] == []
+            last, looks = found, looks + 1
+            if over:
+                break
+        delivered = run.receipt().inputs[0].delivered
+    assert looks > 10
+    assert last['swak_input_events_delivered_total{flow="web",actor="Numbers"}'] == delivered == 2_000
+    assert last['swak_delivery_latency_seconds_count{flow="web",actor="Numbers"}'] == 2_000
+    assert last['swak_actor_restarts_total{flow="web",actor="FlakyOutput"}'] >= 1
+    assert last['swak_retries_total{flow="web",actor="FlakyOutput"}'] >= 4

@@ -121,7 +121,7 @@ def test_idle_clients_keep_nobody_out() -> None:
 
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REQUEST_S", 0.3)
+    monkeypatch.setattr(module, "REQUEST_S", 1.0)
     with serving() as where, socket.create_connection(where, timeout=20) as sock:
         sock.sendall(b"GET /big HTTP/1.1\r\n\r\n")
         assert asked(where, "/metrics")[0] == 200  # while the other one does not read

@@ -38,6 +38,20 @@ def test_an_output_that_cannot_deliver_is_down_and_counts_its_tries() -> None:
         assert view.down_s is None  # it is up again
 
 
+def test_what_waits_in_a_spool_grows_old(tmp_path: Path) -> None:
+    source = in_.Memory([event({"n": 1})], follow=True)
+    never = FlakyOutput([Fault(OSError, times=None)])
+    with running(task(source, out.DiskBuffer(str(tmp_path / "spool")), never, name="web")) as run:
+
+        def told() -> bool:
+            found = [one for one in observe(run, 0.0).measures.values() if one.get("spool_batches") == 1]
+            return bool(found) and found[0]["spool_oldest_s"] > 0
+
+        until(told, lambda: observe(run, 0.0).measures)
+        run.stop(now=True)
+        assert run.wait(20)
+
+
 def test_a_spool_tells_how_much_is_in_it(tmp_path: Path) -> None:
     source = in_.Memory([event({"n": n}) for n in range(10)], follow=True)
     with running(task(source, out.DiskBuffer(str(tmp_path / "spool")), out.Null(), name="web")) as run:
