@@ -21,6 +21,8 @@ COMMANDS = {
     "audit": ("swak.commands.audit:audit", "Account for every event and byte of the last run."),
     "dlq": ("swak.commands.dlq:dlq", "Look at dead letters, replay, export or drop them."),
     "spool": ("swak.commands.spool:spool", "Look into the spool of an out.DiskBuffer."),
+    "service": ("swak.commands.service:service", "Run a recipe as a service of the system."),
+    "doctor": ("swak.commands.doctor:doctor", "Look whether everything is here that swak needs."),
     "bench": ("swak.commands.bench:bench", "Measure what swak costs, beside other agents."),
 }
 """Command, where it lives, and its line in `swak --help`, which imports none of them."""

@@ -13,13 +13,14 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, duration, load, recipe_arguments, size
+from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from queue import SimpleQueue
 
-    from swak.actors.running import Settings
+    from swak.actors.running import Run, Settings
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
@@ -110,6 +111,13 @@ class Telling(NamedTuple):
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", envvar="SWAK_LOG_FORMAT")
 @click.option("-v", "--verbose", count=True, help="Tell more.")
 @click.option("-q", "--quiet", count=True, help="Tell warnings and trouble only: no view, no receipt of a clean run.")
+@click.option(
+    "--metrics",
+    metavar="[HOST:]PORT",
+    callback=where,
+    envvar="SWAK_METRICS",
+    help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
+)
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
 def up(  # noqa: PLR0917 - click calls it by name
     path: str | None,
@@ -127,6 +135,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     log_format: Literal["text", "json"],
     verbose: int,
     quiet: int,
+    metrics: Where | None,
     no_view: bool,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
@@ -157,7 +166,8 @@ def up(  # noqa: PLR0917 - click calls it by name
         tune()
         settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
         run = _made(topology, settings)
-        code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
+        with watched(run, metrics):
+            code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
@@ -166,7 +176,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     sys.exit(code)
 
 
-def _made(topology: Topology, settings: Settings) -> Running:
+def _made(topology: Topology, settings: Settings) -> Run:
     from swak.actors.running import Run  # noqa: PLC0415 - see above
 
     own = log.get("swak.up")
