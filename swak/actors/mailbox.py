@@ -54,6 +54,12 @@ class Mailbox:
         self.closed = False
         self.blocked = False
         """Whether the seat waits for room downstream."""
+        self.paused = False
+        """Whether an operator has shut the gate for data. Control, pokes and ticks still pass."""
+        self.resting = False
+        """Whether the seat was last seen waiting here, with nothing shown to it."""
+        self.taps: tuple[Callable[[str, Batch], None], ...] = ()
+        """Shown each batch with its edge when it has arrived. They must be quick and never raise."""
         self.upstream: dict[str, Mailbox] = {}
         self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
@@ -109,7 +115,15 @@ class Mailbox:
             self._accepted[edge] = key
             self._waiting.discard(edge)
         self.bell()
+        for tap in self.taps:
+            tap(edge, batch)
         return True
+
+    def admit(self, edge: str, sender: Mailbox) -> None:
+        """Let somebody send who is not of the graph: the end does not wait for him."""
+        with self._lock:
+            self._arrived_events.setdefault(edge, 0)
+            self.upstream[edge] = sender
 
     def end(self, lease: Lease, edge: str) -> None:
         """Note that nothing comes from `edge` any more."""
@@ -140,6 +154,14 @@ class Mailbox:
             self._arrived.notify()
         self.bell()
 
+    def pause(self, *, on: bool) -> None:
+        """Shut the gate for data until this is called again, or open it. It outlives seats."""
+        with self._lock:
+            self.paused = on
+            self.resting = False
+            self._arrived.notify_all()
+        self.bell()
+
     def wake(self) -> None:
         """Have the seat look again at when it is due."""
         self.tell(Sign.WAKE)
@@ -155,6 +177,7 @@ class Mailbox:
             while True:
                 lease.check()
                 shown = self._next(due_at)
+                self.resting = shown is None
                 if shown is not None:
                     self._ticked = shown is Sign.TICK
                     return shown
@@ -173,8 +196,7 @@ class Mailbox:
                 self.blocked = False
                 return Sign.POKE
         now = self._clock.monotonic()
-        gate_open = not self.blocked and now >= self._shut_until
-        ready = gate_open and (self._source or bool(self._data))
+        ready = self._may_show(now)
         if due_at is not None and now >= due_at and not (self._ticked and ready):
             return Sign.TICK
         if ready:
@@ -183,12 +205,16 @@ class Mailbox:
             return Sign.END
         return None
 
+    def _may_show(self, now: float) -> bool:
+        """Tell whether the gate is open, and there is something behind it."""
+        shut = self.blocked or self.paused or now < self._shut_until
+        return not shut and (self._source or bool(self._data))
+
     def _patience_s(self, due_at: float | None) -> float | None:
         now = self._clock.monotonic()
-        opened = not self.blocked and now >= self._shut_until and (self._source or bool(self._data))
-        if opened or (due_at is not None and due_at <= now):
+        if self._may_show(now) or (due_at is not None and due_at <= now):
             return 0.0  # also when that became so after `_next` looked at the clock: nobody would wake us
-        times = [due_at, None if self.blocked or self._shut_until >= FOREVER else self._shut_until]
+        times = [due_at, None if self.blocked or self.paused or self._shut_until >= FOREVER else self._shut_until]
         later = [time for time in times if time is not None and time > now]
         return min(later) - now if later else None
 

@@ -69,8 +69,8 @@ class OutputSeat(DeliveringSeat):
 
     def _sync_at(self) -> float | None:
         """When the plugin wants to sync. While senders, or others for memory, wait: when there is no more to write."""
-        awaited = self.opened and (self._awaited or self.post.share.waits)
-        if awaited and self.mailbox.has_held and self.mailbox.head() is None:
+        awaited = self.opened and (self._awaited or self.post.hurried)
+        if awaited and self.mailbox.has_held and (self.mailbox.paused or self.mailbox.head() is None):
             return 0.0
         return self.plugin.due_at() if self.opened else None
 

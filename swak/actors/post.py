@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 log = get("swak.seat")
 T = TypeVar("T")
 
+PAUSABLE = ("running", "retrying")
+"""States of a stage that works, or would: one that is paused looks so."""
+
 
 class Site(NamedTuple):
     """What all seats of a run share."""
@@ -55,6 +58,8 @@ class Post:
         """By the name of the stage downstream."""
         self.sources: Sources | None = None
         """Of an input: its sources, and how far they are settled."""
+        self.injected: Sources | None = None
+        """What operators put into the mailbox, and how much of it is settled."""
         self.lease = Lease(None)
         self.seat: Seat | None = None
         self.state = "opening"
@@ -65,6 +70,8 @@ class Post:
         self.down: set[str] = set()
         """Of a failover: children that cannot take anything now."""
         self.live_child = ""
+        self.flushing = False
+        """Whether somebody waits for what a buffer holds and an output has not synced."""
         self.lost: Counter[str] = Counter()
         """Of an input: what former plugins could not take or keep."""
         self.errors = 0
@@ -92,6 +99,11 @@ class Post:
             log.warning("plugin failed in passing", stage=self.name, call=what, error=repr(error))
             return None
 
+    @property
+    def hurried(self) -> bool:
+        """Whether what is held is to be let go now: memory is short, or an operator has asked for it."""
+        return self.flushing or self.share.waits
+
     def downstream(self) -> list[Mailbox]:
         """Return the mailboxes that this post writes to."""
         return [outlet.mailbox for outlet in self.outlets.values()]
@@ -114,7 +126,7 @@ class Post:
             flow=self.flow.name,
             stage=self.stage.name,
             kind=self.stage.kind,
-            state="blocked" if self.state == "running" and self.mailbox.blocked else self.state,
+            state=self._shown_state(),
             tally=levels.tally,
             mailbox_batches=levels.batches,
             mailbox_bytes=levels.size_bytes,
@@ -128,3 +140,8 @@ class Post:
             arrived=levels.arrived,
             memory=self.share.told(self.stage.name, self.stage.kind),
         )
+
+    def _shown_state(self) -> str:
+        if self.mailbox.paused and self.state in PAUSABLE:
+            return "paused"
+        return "blocked" if self.state == "running" and self.mailbox.blocked else self.state

@@ -12,7 +12,7 @@ import click
 
 from swak import log
 from swak.cli import HELP_NAMES
-from swak.commands.given import EXIT_STATE, TEXT, duration, load, recipe_arguments, size
+from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from swak.actors.running import Settings
+    from swak.commands.presence import Given, Presence
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
@@ -111,6 +112,9 @@ class Telling(NamedTuple):
 @click.option("-v", "--verbose", count=True, help="Tell more.")
 @click.option("-q", "--quiet", count=True, help="Tell warnings and trouble only: no view, no receipt of a clean run.")
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
+@click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
+@click.option("--ready-fd", type=int, hidden=True)
 def up(  # noqa: PLR0917 - click calls it by name
     path: str | None,
     text: str | None,
@@ -128,6 +132,9 @@ def up(  # noqa: PLR0917 - click calls it by name
     verbose: int,
     quiet: int,
     no_view: bool,
+    detach: bool,
+    name: str | None,
+    ready_fd: int | None,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
 
@@ -135,10 +142,15 @@ def up(  # noqa: PLR0917 - click calls it by name
     as text keeps state only when one of the first three is set.
 
     Exit codes: 0 all is well, 1 something was lost or a task failed, 2 wrong usage, 74 the data directory cannot be
-    used, 78 bad recipe, 128 + N when signal N had to be sent twice.
+    used or the name is taken, 78 bad recipe, 128 + N when signal N had to be sent twice.
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
+    from swak.commands.presence import Given, present  # noqa: PLC0415 - see below
+
+    given = Given(path, text, name, ready_fd)
+    if detach and ready_fd is None:
+        sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.datadir import DataDir  # noqa: PLC0415 - see above
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
@@ -148,6 +160,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     level = log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))]
     telling = Telling(level, log_format, not no_view)
     log.configure(level, log_format)
+    presence = None
     try:
         topology = compile_recipe(load(path, text, timeout_s))
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME")
@@ -155,15 +168,28 @@ def up(  # noqa: PLR0917 - click calls it by name
         limit = Limit(dead_letters_max, dead_letters_full)
         where = DataDir.resolve(data_dir, ephemeral or (from_text and not named), limit)
         tune()
+        presence = present(given, "" if where.ephemeral else str(where.path))
         settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
         run = _made(topology, settings)
-        code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
+        code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
     finally:
+        if presence is not None:
+            presence.release()
         log.reset()
     sys.exit(code)
+
+
+def _in_background(given: Given) -> int:
+    from swak.commands.agents import start_in_background  # noqa: PLC0415 - the foreground needs none of it
+
+    if given.path == "-":
+        raise click.UsageError("a recipe from standard input cannot run in the background: give a file, or -e TEXT")
+    if (given.path is None) == (given.text is None):
+        raise click.UsageError("give either a RECIPE (a file) or -e TEXT")
+    return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
 
 
 def _made(topology: Topology, settings: Settings) -> Running:
@@ -177,11 +203,13 @@ def _made(topology: Topology, settings: Settings) -> Running:
     return Run(topology, settings)
 
 
-def run_to_end(run: Running, telling: Telling, view: View | None) -> int:
+def run_to_end(run: Running, telling: Telling, view: View | None, presence: Presence | None = None) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
     try:
         with _signals_to(run.signals):
             run.start()
+            if presence is not None:
+                presence.serve(run)
             if view is not None:
                 view.start()
             try:
@@ -194,7 +222,10 @@ def run_to_end(run: Running, telling: Telling, view: View | None) -> int:
             receipt = run.receipt()
     finally:
         run.close()
-    return _finish(receipt, telling, run.forced_by)
+    code = _finish(receipt, telling, run.forced_by)
+    if presence is not None:
+        presence.end(code, receipt)
+    return code
 
 
 def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
