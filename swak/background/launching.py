@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import swak
 from swak.background.rotating import open_log
+from swak.durable import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,8 +114,9 @@ class Announcement:
             if view.state not in {"running", "blocked", "over"}
         }
         line = json.dumps({**self._details, "troubled": troubled}) + "\n"
-        with open(self._descriptor, "wb") as told:  # noqa: PTH123 - a descriptor
-            try:
-                told.write(line.encode())
-            except BrokenPipeError:
-                return  # whoever waited has gone, and the agent is to run all the same
+        try:
+            write_all(self._descriptor, line.encode())
+        except BrokenPipeError:
+            return  # whoever waited has gone, and the agent is to run all the same
+        finally:
+            os.close(self._descriptor)

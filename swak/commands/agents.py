@@ -226,7 +226,7 @@ def logs(name: str | None, *, follow: bool, lines: int) -> None:
     from swak.background.following import last_lines  # noqa: PLC0415 - as above
 
     path, runs = _log_of(name)
-    stdout = click.get_binary_stream("stdout")
+    stdout = sys.stdout.buffer
     stdout.write(last_lines(path, lines))
     stdout.flush()
     pause = threading.Event()

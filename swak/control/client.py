@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 10.0
 """How long an answer may take besides what the request itself waits for."""
+CLOSED = "has closed the connection: it has ended, or was stopped"
 LINE_BYTES = 64 * 1024 * 1024
 
 
@@ -77,13 +78,15 @@ class Connection:
             while True:
                 line = self._file.readline(LINE_BYTES)
                 if not line.endswith(b"\n"):
-                    raise ControlError(f"{self.name} has closed the connection: it ended, or was stopped")
+                    raise ControlError(f"{self.name} {CLOSED}")
                 told: dict[str, Any] = json.loads(line)
                 if told.get("ok") is False:
                     raise ControlError(str(told.get("error")), str(told.get("code")))
                 yield told
                 if "ok" in told:
                     return
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise ControlError(f"{self.name} {CLOSED}") from error
         except TimeoutError as error:
             raise ControlError(f"{self.name} does not answer") from error
         except (OSError, ValueError) as error:

@@ -32,6 +32,7 @@ class Tap:
     """Notes what passes a stage. The stage's own threads do no more than append to a short list."""
 
     def __init__(self, post: Post, posts: Sequence[Post]) -> None:
+        self.stage = post.name
         self.dropped = 0
         """Events that passed and were not kept."""
         self._kept: deque[tuple[Body, str | list[str]]] = deque()
@@ -80,6 +81,7 @@ def watch(tap: Tap, client: Client, where: Condition | None, sample: int, limit:
     """Send every `sample`-th event for which `where` holds, `limit` of them at most (0: until the client leaves)."""
     sent, passed, told_dropped = 0, 0, 0
     with tap:
+        yield {"tapping": tap.stage}
         while not client.ending:
             if tap.dropped != told_dropped:
                 told_dropped = tap.dropped

@@ -34,6 +34,6 @@ class Thrift:
         """Return how long to do nothing now, so that the share is kept."""
         used_s, now_s = self._used_s(), self._now_s()
         earned_s = (now_s - self._last_s) * self._share
-        self._debt_s = max(0.0, self._debt_s + (used_s - self._last_used_s) - earned_s)
+        self._debt_s = max(0.0, self._debt_s - earned_s) + used_s - self._last_used_s  # idle time is not saved up
         self._last_used_s, self._last_s = used_s, now_s
         return max(0.0, self._debt_s - BURST_S) / self._share

@@ -211,7 +211,7 @@ class Agent:
             return {"stage": post.name, "restarts": post.restarts}
         post.mailbox.pause(on=True)
         try:
-            post.flushing = post.stage.kind == "output"  # what is not synced would be written again
+            post.flushing = True  # what is held, or not synced, would come again
             post.mailbox.wake()
             while not self._is_idle(post):
                 if time.monotonic() > until_s or client.ending:
@@ -227,8 +227,7 @@ class Agent:
 
     def _is_idle(self, post: Post) -> bool:
         box = post.mailbox
-        held = post.stage.kind == "output" and box.has_held
-        return box.resting and not box.blocked and not held and post.lease.in_plugin_since is None
+        return box.resting and not box.blocked and not box.has_held and post.lease.in_plugin_since is None
 
     def _replaced(self, post: Post, old: object, until_s: float, client: Client) -> Work:
         self.run.signals.put(Renew(post, post.lease))
