@@ -43,6 +43,14 @@ def test_a_part_of_tailing_can_be_measured_alone() -> None:
     assert done.stdout.count("\n| ") == 3
 
 
+def test_a_profile_shows_the_twenty_functions_with_the_most_time() -> None:
+    done = ran("benchmarks.hot", "W3", "--events", "3000")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| `")]
+    assert len(rows) == 20
+    assert "encode_lines" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("count", "code", "said"),
     [(1_090, 0, "+9.0% of 1,000: kept"), (1_110, 1, "more than a tenth above"), (800, 0, "record a new one")],

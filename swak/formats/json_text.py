@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -102,7 +102,7 @@ def encoded_parts(parts: Iterable[tuple[Body, str | list[str]]]) -> list[tuple[B
     for (is_text, tags), group in groupby(((encoded(body), tags) for body, tags in parts), key=_joins):
         bodies = [body for body, _ in group]
         if is_text and len(bodies) > 1:
-            times = [time_ns for body in bodies for time_ns in body.times()]
+            times = list(chain.from_iterable(body.times() for body in bodies))
             bodies = [JsonText.joined(bodies, times, sum(body.size_bytes for body in bodies))]
         made += [(body, tags) for body in bodies]
     return made

@@ -189,10 +189,11 @@ class Follower:
                 return taken[1]
         if self._glances and self._scanned == self.offset and not self._suspect and not self._ending:
             tail = self._fingerprint.tail
-            glance = self.content.pread(len(tail) + GLANCE_BYTES, self.offset - len(tail))
-            fresh = glance[len(tail) :]
-            if len(fresh) < GLANCE_BYTES and tail and glance.startswith(tail):
-                return self._read_fresh(fresh)
+            wanted = self._shape.limits.block_bytes if self.behind else GLANCE_BYTES
+            glance = self.content.pread(len(tail) + wanted, self.offset - len(tail))
+            more = len(glance) == len(tail) + wanted
+            if tail and glance.startswith(tail) and (self.behind or not more):
+                return self._read_fresh(glance[len(tail) :], more=more)
         size = self.size()
         looks = self._suspect or size != self._scanned
         taken_back = size < self._scanned or (looks and not self._holds_half())
@@ -222,21 +223,19 @@ class Follower:
         self.behind = before != self._scanned < size  # no step forward: cut off meanwhile, or a file system that lies
         return body
 
-    def _read_fresh(self, fresh: bytes) -> Body | None:
-        """Take what one look at the file's end has shown: all there is after the position."""
+    def _read_fresh(self, fresh: bytes, *, more: bool) -> Body | None:
+        """Take what one look has shown of what is after the position: all there is, unless there may be `more`."""
         self._reads += 1
         self._suspect = self._reads % HEAD_READS == 0
         size = self.offset + len(fresh)
-        self._size_bytes = size
-        self.behind = False
-        self.grew = bool(fresh)
-        self.drained = not fresh
+        self._size_bytes = max(size, self._size_bytes) if more else size
+        self.behind, self.grew, self.drained = False, bool(fresh), not fresh
         if not fresh:
             return None
-        codec = self._find_codec(size)
+        codec, before = self._find_codec(size), self._scanned
         body = self._take(codec, self._without_late_end(codec, fresh))
-        self.drained = self._scanned == size
-        self.behind = not self.drained
+        self.drained = self._scanned == size and not more
+        self.behind = before != self._scanned and not self.drained
         return body
 
     def mark(self) -> Mark:
