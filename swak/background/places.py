@@ -41,7 +41,7 @@ def candidates(platform: str, environ: Mapping[str, str], uid: int | None) -> li
         return [own._replace(logs=state.parents[1] / "Logs" / "swak")]
     if uid == 0:
         return [Places(Path("/run/swak"), Path("/var/log/swak")), own]
-    runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
+    runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}")  # where a session has it that does not say so
     return [Places(runtime / "swak", own.logs), own] if runtime.is_absolute() else [own]
 
 

@@ -147,20 +147,24 @@ def stop_found(agent: Found, *, now: bool) -> int:
     """Stop an agent and wait until its process has gone. Returns the exit code."""
     from swak.control.client import ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
 
-    code = 0
+    outcome: dict[str, Any] = {}
+    told, wait_s = False, STOP_S
     try:
         with connect(agent) as connection:
-            grace_s = NOW_S if now else float(connection.ask("status").get("grace_s", 0)) + STOP_S
+            grace_s = 0.0 if now else float(connection.ask("status").get("grace_s", 0)) + STOP_S
+            told = True
             outcome = connection.ask("stop", now=now, within_s=grace_s)
         click.echo(outcome["receipt"], nl=False)
-        code = int(bool(outcome["troubles"]))
     except ControlError as error:
-        if agent.runs():
+        if told:
+            wait_s = LOOK_S  # it had its time; a signal now would count as the second one
+        elif agent.runs():
             click.echo(f"{error}; it gets a signal instead", err=True)
             _signal(agent, signal.SIGTERM)
-    if _gone(agent, NOW_S if now else STOP_S):
+            wait_s = NOW_S if now else STOP_S
+    if _gone(agent, wait_s):
         click.echo(f"{agent.name}: stopped", err=True)
-        return code
+        return int(bool(outcome.get("troubles", not outcome)))
     if not now:
         mend = f"wait (swak logs -f {agent.name}), or end it at once: swak stop --now {agent.name}"
         click.echo(f"Error: {agent.name} (process {agent.pid}) is still there; {mend}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,10 +16,13 @@ from swak.background.places import socket_path, usable
 from swak.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
     from swak.control.server import Server
     from swak.control.verbs import Agent
+    from swak.datadir import DataDir
     from swak.stats import Receipt
 
 _log = log.get("swak.up")
@@ -32,6 +36,11 @@ class Given(NamedTuple):
     name: str | None
     ready_fd: int | None
     """Where to say that it has started; None: it runs in the foreground."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the recipe is no file that could be found again."""
+        return self.path is None or self.path == "-"
 
     @property
     def own_name(self) -> str:
@@ -112,6 +121,17 @@ class Presence:
         self._claim.release()
 
 
+@contextlib.contextmanager
+def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
+    """Be found as long as the block lasts. StateError as of `present`."""
+    presence = present(given, "" if where.ephemeral else str(where.path))
+    try:
+        yield presence
+    finally:
+        if presence is not None:
+            presence.release()
+
+
 def present(given: Given, data_dir: str) -> Presence | None:
     """Take a name. StateError when an agent that was given this name, or is in the background, cannot have it."""
     wanted = given.name is not None or given.ready_fd is not None
@@ -124,7 +144,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         _log.info("this agent has no name: it cannot be controlled", error=error)
         return None
     details = {
-        "recipe": os.path.abspath(given.path) if given.path not in {None, "-"} else given.own_name,  # noqa: PTH100 - no link is resolved
+        "recipe": os.path.abspath(given.path) if given.path and not given.is_text else given.own_name,  # noqa: PTH100 - no link is resolved
         "check": ["-e", given.text] if given.path is None else [given.path],
         "argv": sys.argv[2:],
         "cwd": os.getcwd(),  # noqa: PTH109 - as text

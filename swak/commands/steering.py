@@ -14,11 +14,15 @@ from swak.commands.given import duration
 from swak.log import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from swak.options import Duration
 
 NOT_YET = 1
 """Exit code: it was told, and is not done in the time that it was given."""
 EVENTS_AT_ONCE = 1_000
+CHARS_AT_ONCE = 150_000
+"""Of events in one request: as JSON a character takes six bytes at most, and a request may have a MiB."""
 
 stage_argument = click.argument("stage")
 agent_option = click.option("--name", help="The agent, where several run.")
@@ -72,17 +76,29 @@ def inject(stage: str, events: tuple[str, ...], name: str | None, tag: str, wait
 
     Exit codes: 0 all are settled, 1 some are not yet.
     """
-    given = [_event(line) for line in events or (line.rstrip("\n") for line in sys.stdin)]
     sums = {"given": 0, "accepted": 0, "settled": 0}
-    for start in range(0, len(given), EVENTS_AT_ONCE):
-        part = given[start : start + EVENTS_AT_ONCE]
+    for part in _parts(events or (line.rstrip("\n") for line in sys.stdin)):
         told = asked(name, "inject", stage=stage, events=part, tag=tag, wait_s=float(wait), within_s=float(wait))
         sums = {key: value + told[key] for key, value in sums.items()}
         if told["accepted"] < len(part):
             break
-    click.echo(f"{sums['accepted']} of {len(given)} accepted, {sums['settled']} settled", err=True)
-    if sums["settled"] < len(given):
+    click.echo(f"{sums['accepted']} of {sums['given']} accepted, {sums['settled']} settled", err=True)
+    if sums["settled"] < sums["given"]:
         sys.exit(NOT_YET)
+
+
+def _parts(lines: Iterable[str]) -> Iterator[list[Any]]:
+    """Read events, as many at a time as a request has room for."""
+    part: list[Any] = []
+    room = CHARS_AT_ONCE
+    for line in lines:
+        if part and (len(part) == EVENTS_AT_ONCE or len(line) > room):
+            yield part
+            part, room = [], CHARS_AT_ONCE
+        part.append(_event(line))
+        room -= len(line)
+    if part:
+        yield part
 
 
 def _event(line: str) -> Any:

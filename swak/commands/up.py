@@ -146,7 +146,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
-    from swak.commands.presence import Given, present  # noqa: PLC0415 - see below
+    from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
     given = Given(path, text, name, ready_fd)
     if detach and ready_fd is None:
@@ -160,24 +160,19 @@ def up(  # noqa: PLR0917 - click calls it by name
     level = log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))]
     telling = Telling(level, log_format, not no_view)
     log.configure(level, log_format)
-    presence = None
     try:
         topology = compile_recipe(load(path, text, timeout_s))
-        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME")
-        from_text = path is None or path == "-"
-        limit = Limit(dead_letters_max, dead_letters_full)
-        where = DataDir.resolve(data_dir, ephemeral or (from_text and not named), limit)
+        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
+        where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
         tune()
-        presence = present(given, "" if where.ephemeral else str(where.path))
-        settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
-        run = _made(topology, settings)
-        code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
+        with presented(given, where) as presence:
+            settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
+            run = _made(topology, settings)
+            code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
     finally:
-        if presence is not None:
-            presence.release()
         log.reset()
     sys.exit(code)
 

@@ -26,7 +26,7 @@ def announced(*states: StageView) -> dict[str, Any]:
     left = list(states)
     reads, writes = os.pipe()
     Announcement(writes, {"name": "web"}).start(lambda: [left.pop(0) if len(left) > 1 else left[0]])
-    with open(reads, "rb") as told:
+    with open(reads, "rb") as told:  # noqa: PTH123 - a descriptor
         read: dict[str, Any] = json.loads(told.readline())
     return read
 

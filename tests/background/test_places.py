@@ -24,7 +24,13 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners of 
             "/run/user/7/swak",
             "/state/swak/logs",
         ),
-        ("linux", {"HOME": "/home/a"}, 7, "/home/a/.local/state/swak/run", "/home/a/.local/state/swak/logs"),
+        ("linux", {"HOME": "/home/a"}, 7, "/run/user/7/swak", "/home/a/.local/state/swak/logs"),
+        (
+            "linux",
+            {"HOME": "/home/a", "XDG_RUNTIME_DIR": "no path"},
+            7,
+            *["/home/a/.local/state/swak/" + one for one in ("run", "logs")],
+        ),
         (
             "darwin",
             {"HOME": "/Users/a"},

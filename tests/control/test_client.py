@@ -3,12 +3,15 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from swak.background.naming import Found
 from swak.control.client import Connection, ControlError, connect
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 

@@ -12,7 +12,7 @@ import pytest
 
 from swak.background.places import socket_path
 from swak.control.protocol import REQUEST_BYTES, Request
-from swak.control.server import CLIENTS_MAX, Client, Server, Work
+from swak.control.server import CLIENTS_MAX, Client, Server, Verb, Work
 from tests.flows.waiting import until
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def verbs() -> Verbs:
 
 @pytest.fixture
 def server(tmp_path: Path, verbs: Verbs) -> Iterator[Server]:
-    table = {"echo": verbs.echo, "flood": verbs.flood, "broken": verbs.broken}
+    table: dict[str, Verb] = {"echo": verbs.echo, "flood": verbs.flood, "broken": verbs.broken}
     made = Server(socket_path(tmp_path, "s"), table, time.monotonic)
     made.start()
     yield made

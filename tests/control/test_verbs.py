@@ -59,7 +59,7 @@ def test_a_stage_that_is_paused_takes_nothing_until_it_goes_on(tmp_path: Path, k
 
 
 def _rests(one: Any, stage: str) -> bool:
-    return next(post.mailbox.resting for post in one.run.crew.posts if post.stage.name == stage)
+    return any(post.mailbox.resting for post in one.run.crew.posts if post.stage.name == stage)
 
 
 @pytest.mark.parametrize("kind", ["task", "main"])

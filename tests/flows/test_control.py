@@ -118,7 +118,7 @@ CLIENTS = 100
 
 
 def took_s(folder: Path, clients: int) -> float:
-    """Let a million events flow while clients ask all the time, and half of them never read; return how long it took."""
+    """Let a million events flow while clients ask all the time and half of them never read. Return how long it took."""
     with running(task(in_.Counter(COUNT), out.Drop("f1 == 0"), out.Null(), name="t")) as run:
         server = Server(socket_path(folder, f"c{clients}"), Agent(run, "t", "t", {}).verbs(), time.monotonic)
         server.start()
@@ -160,7 +160,7 @@ def _chat(socks: list[socket.socket], over: threading.Event) -> None:
 
 
 def test_a_hundred_clients_take_nothing_from_a_million_events_but_their_share_of_time(tmp_path: Path) -> None:
-    """Control has a tenth of one core, the clients here have the other core or a share of this one: never half of it."""
+    """Control has a tenth of one core, and the clients are threads of this process: together less than the flow."""
     alone_s = took_s(tmp_path, 0)
     watched_s = took_s(tmp_path, CLIENTS)
     assert watched_s < 3 * alone_s + 1, (alone_s, watched_s)
