@@ -218,3 +218,65 @@ def test_reasons_beyond_a_bound_are_counted_together(mailbox: Mailbox, lease: Le
     tally = mailbox.levels()[3]
     assert len(tally.dead) == REASONS_MAX + 1
     assert tally.dead["other"] == 5
+
+
+def test_a_paused_mailbox_shows_everything_but_data(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
+    mailbox.put(lease, "up", _batch(), 1)
+    mailbox.pause(on=True)
+    assert _get(mailbox, lease) is None
+    assert mailbox.wakes_at(None) is None
+    assert mailbox.wakes_at(clock.monotonic() + 5) == clock.monotonic() + 5
+    mailbox.tell(Sign.WAKE)
+    assert _get(mailbox, lease) is Sign.WAKE
+    assert _get(mailbox, lease, clock.monotonic()) is Sign.TICK
+    mailbox.pause(on=False)
+    assert isinstance(_get(mailbox, lease), Letter)
+
+
+def test_a_pause_outlives_the_seat_and_holds_the_end_back_while_data_waits(mailbox: Mailbox, lease: Lease) -> None:
+    mailbox.put(lease, "up", _batch(), 1)
+    mailbox.end(lease, "up")
+    mailbox.pause(on=True)
+    mailbox.reseat()
+    successor = Lease(None)
+    assert _get(mailbox, successor) is Sign.OPEN
+    assert _get(mailbox, successor) is None
+    mailbox.pause(on=False)
+    mailbox.done(successor)
+    assert _get(mailbox, successor) is Sign.END
+
+
+def test_a_seat_rests_when_nothing_was_shown_to_it_since_the_last_word(mailbox: Mailbox, lease: Lease) -> None:
+    assert not mailbox.resting
+    _get(mailbox, lease)
+    assert mailbox.resting
+    mailbox.tell(Sign.WAKE)
+    _get(mailbox, lease)
+    assert not mailbox.resting
+    _get(mailbox, lease)
+    mailbox.pause(on=True)
+    assert not mailbox.resting, "it has to look once more"
+
+
+def test_a_tap_sees_what_has_arrived_and_nothing_that_had_no_room(mailbox: Mailbox, lease: Lease) -> None:
+    seen: list[tuple[str, int]] = []
+    mailbox.taps = (lambda edge, batch: seen.append((edge, batch.count)),)
+    for number in range(BATCHES_MAX + 1):
+        mailbox.put(lease, "up", _batch(number + 1), number + 1)
+    assert seen == [("up", number + 1) for number in range(BATCHES_MAX)]
+
+
+def test_who_is_let_in_besides_is_poked_and_not_waited_for(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
+    guest, own = Mailbox("guest", [], clock), Lease(None)
+    mailbox.admit("guest", guest)
+    for number in range(BATCHES_MAX):
+        mailbox.put(own, "guest", _batch(), number + 1)
+    assert not mailbox.put(own, "guest", _batch(), 99)
+    guest.block()
+    mailbox.done(lease)
+    assert _get(guest, own) is Sign.POKE
+    assert mailbox.levels().arrived == {"up": 0, "guest": BATCHES_MAX}
+    while mailbox.head() is not None:
+        mailbox.done(lease)
+    mailbox.end(lease, "up")
+    assert _get(mailbox, lease) is Sign.END
