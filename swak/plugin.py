@@ -153,6 +153,9 @@ class Input(Plugin):
 
     wait_s: float = 0.5
     """How long one `read` may wait for something to arrive. Set by whoever runs the input, before each call."""
+    coming: bool = False
+    """Whether `read` left something behind that has come. While it does, events whose senders wait become safe together
+    with those that follow, and not each time when there is no more to write."""
     once: bool = False
     """Whether to end where the source ends now, instead of waiting for more. May be set while the input is open."""
 

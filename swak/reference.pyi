@@ -169,6 +169,7 @@ class _Inputs:
 
         Every mode is taken: single events, lists, packed and compressed chunks, times of whole seconds or nanoseconds,
         entries with Fluent Bit's metadata (which is dropped) and without. Tag and time are the sender's.
+        Packed entries with EventTime that no stage looks at keep the bytes they came as, on disk and to the next receiver.
 
         A chunk is acked only when all of its events are settled: written and synced, dropped on purpose, or safe among the
         dead letters. A sender that asks for acks sends what was not acked again, so a crash on either side loses nothing;

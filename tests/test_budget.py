@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.budget import MIN_BYTES, Budget, Share
+from swak.budget import GROUP_S, MIN_BYTES, Budget, Share
 from swak.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -251,3 +251,29 @@ def test_no_wakeup_is_lost_between_those_who_wait_and_those_who_free() -> None:
     assert not stuck
     assert [box.kept_bytes for _, _, box in flows] == [0, 0, 0]
     assert max(highest) <= 3 * MIN_BYTES + 3 * MIN_BYTES, "one read above the limit for each flow"
+
+
+@pytest.mark.parametrize(
+    ("awaited", "coming", "waits", "sync_at"),
+    [
+        (False, False, False, 7.0),
+        (False, True, False, 7.0),
+        (True, False, False, 0.0),
+        (True, True, False, 5 + GROUP_S),
+        (True, True, True, 0.0),
+        (False, False, True, 0.0),
+    ],
+)
+def test_a_sync_is_due_at_once_where_somebody_waits_and_nothing_comes(
+    awaited: bool, coming: bool, waits: bool, sync_at: float
+) -> None:
+    share = Share(Budget(None, 1))
+    share.coming, share.waits = coming, waits
+    assert share.sync_at(7.0, 5.0, awaited=awaited) == sync_at
+
+
+def test_a_sync_that_is_due_by_itself_is_not_put_off() -> None:
+    share = Share(Budget(None, 1))
+    share.coming = True
+    assert share.sync_at(5.0, 5.0, awaited=True) == 5.0
+    assert share.sync_at(None, 5.0, awaited=False) is None

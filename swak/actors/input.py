@@ -84,6 +84,7 @@ class InputSeat(Seat):
         except OSError as error:
             self._pause(error)
             return
+        self.post.share.coming = self.plugin.coming
         if chunks:
             self._forward(chunks)
         elif self.post.once and self.plugin.due_at() is None:

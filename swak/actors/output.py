@@ -43,7 +43,7 @@ class OutputSeat(DeliveringSeat):
         source = post.flow.input.plugin
         self._awaited = isinstance(source, Input) and source.patience_s() is not None
         """Whether those who send this flow's events wait until they are settled."""
-        self._failures = 0
+        self._failures, self._synced_at = 0, 0.0
         self._retry_at: float | None = None
         self._probe_at: float | None = None
         self._idle_look_at: float | None = None
@@ -69,10 +69,12 @@ class OutputSeat(DeliveringSeat):
 
     def _sync_at(self) -> float | None:
         """When the plugin wants to sync. While senders, or others for memory, wait: when there is no more to write."""
-        awaited = self.opened and (self._awaited or self.post.hurried)
-        if awaited and self.mailbox.has_held and (self.mailbox.paused or self.mailbox.head() is None):
-            return 0.0
-        return self.plugin.due_at() if self.opened else None
+        due_at = self.plugin.due_at() if self.opened else None
+        if self.opened and self.mailbox.has_held and (self.mailbox.paused or self.mailbox.head() is None):
+            return (
+                0.0 if self.post.flushing else self.post.share.sync_at(due_at, self._synced_at, awaited=self._awaited)
+            )
+        return due_at
 
     # Opening, being down, coming back
 
@@ -345,6 +347,7 @@ class OutputSeat(DeliveringSeat):
     def _sync_or_raise(self) -> None:
         held = self.mailbox.held()
         self.lease.call(self.plugin.sync)
+        self._synced_at = self.clock.monotonic()
         for letter in held:
             letter.batch.ack.settle()
         self.mailbox.release(self.lease, sum(letter.batch.count for letter in held))

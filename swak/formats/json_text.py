@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts
+from swak.event import EVENTS_MAX, Block
 from swak.formats.found import each_row
-from swak.formats.plain import plain, readable
+from swak.formats.plain import plain
+from swak.formats.undecoded import Undecoded, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,43 +27,18 @@ TIME_BYTES = 40
 """Resident bytes of a time of an event, and its place in a list."""
 
 
-class JsonText(Dicts):
+class JsonText(Undecoded):
     """Lines of UTF-8 that are known to hold one JSON object each, with a line feed at the end and no other line end.
 
     What nobody reads keeps its bytes: the order of keys, spaces, how a number is written, a key that comes twice.
     """
 
-    __slots__ = ("_read", "data")
-
-    def __init__(self, data: bytes, times: Sequence[int], size_bytes: int | None = None) -> None:
-        super().__init__([], times, len(data) + DICT_BYTES * len(times) if size_bytes is None else size_bytes)
-        self.data = data
-        self._read: list[Record] | None = None
-
-    @property
-    def count(self) -> int:
-        """Number of events."""
-        return len(self._times)
-
-    @property
-    def shared(self) -> list[Record]:
-        """The records, decoded once, to read and never to change."""
-        if self._read is None:
-            self._read = self._decoded()
-        return self._read
-
-    def records(self) -> list[Record]:
-        """Make records of their own for one branch."""
-        return self._decoded() if self._read is None else [record.copy() for record in self._read]
+    __slots__ = ()
 
     @staticmethod
-    def joined(bodies: Sequence[Any], times: Sequence[int], size_bytes: int) -> Dicts:
+    def joined(bodies: Sequence[Any], times: Sequence[int], size_bytes: int) -> JsonText:
         """Join texts, which stay text."""
         return JsonText(b"".join([body.data for body in bodies]), times, size_bytes)
-
-    def cut(self, start: int, stop: int) -> Dicts:
-        """Return the records from `start` to `stop`."""
-        return Dicts(self.shared, self._times, self.size_bytes).cut(start, stop)
 
     def bounded(self) -> Iterator[JsonText]:
         """Yield the same lines in bodies of at most EVENTS_MAX."""
@@ -122,11 +98,11 @@ def encode_body(body: Body) -> bytes:
     """Return one JSON object a line. Rows that are still to be made are gone again before the next one is made."""
     rows = each_row(body)
     if rows is None:
-        return encode_lines(readable(body))
+        return encode_lines(read_once(body))
     try:
         return _ENCODER.encode_lines(rows)
     except UnicodeEncodeError:
-        return _ENCODER.encode_lines(plain(readable(body)))
+        return _ENCODER.encode_lines(plain(read_once(body)))
 
 
 def encode_lines(records: Sequence[Any]) -> bytes:

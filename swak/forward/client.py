@@ -229,15 +229,17 @@ class Client(Holder):
         started = heard = time.monotonic()
         while not exchange.over:
             sock = self._open_sock()
-            readable, writable = self._wait(sock, write=exchange.sending)
+            count = send(sock, exchange.next_bytes()) if exchange.sending else 0
+            exchange.sent(count)
+            readable = writable = False
+            if not (count and exchange.sending):  # else there may be more room: looking costs as much as trying
+                readable, writable = self._wait(sock, write=exchange.sending)
             if readable:
                 self._early.extend(self._read(sock))
             while self._early:
                 exchange.answered(self._early.popleft())
-            if writable:
-                exchange.sent(send(sock, exchange.next_bytes()))
             now = time.monotonic()
-            if readable or writable:
+            if count or readable or writable:
                 heard = now
             elif now - heard >= self._ack_timeout_s:
                 raise TimeoutError(f"no ack within {self._ack_timeout_s:g} s")

@@ -8,7 +8,7 @@ from swak.forward.decoder import Decoder
 from swak.forward.faults import ProtocolError
 from swak.forward.frames import ack
 from swak.forward.handshake import HandshakeError, Keeper
-from swak.forward.tls import is_tls, receive, send, waits
+from swak.forward.tls import RECEIVE_BYTES, is_tls, receive, send, waits
 
 if TYPE_CHECKING:
     import socket
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PING_BYTES = 8 * 1024
 """What a sender may say before it has shown that it knows the key."""
+BUSY_BYTES = 256 * 1024
+"""What is received at a time of a sender who filled RECEIVE_BYTES: a call for more costs little more."""
 OUT_BYTES = 64 * 1024
 """Answers that may wait for a sender to read them, beside what the kernel keeps: more than a thousand acks."""
 RATE_BYTES = 16 * 1024
@@ -71,8 +73,8 @@ class Connection:
     """A socket that does not block, and what is under way on it. Times are seconds of the server's clock."""
 
     __slots__ = (
-        "_begun_at", "_decoder", "_early", "_got_bytes", "_heard_at", "_held_at", "_keeper", "_out", "_shaking",
-        "counted_bytes", "ended", "mask", "owed", "peer", "since", "sock", "wants_write",
+        "_ask_bytes", "_begun_at", "_decoder", "_early", "_got_bytes", "_heard_at", "_held_at", "_keeper", "_out",
+        "_shaking", "counted_bytes", "ended", "mask", "owed", "peer", "since", "sock", "wants_write",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, peer: str, lock: Lock | None, frame_bytes_max: int, now: float) -> None:
@@ -98,6 +100,7 @@ class Connection:
         self._heard_at = now
         self._held_at: float | None = None
         self._got_bytes = 0
+        self._ask_bytes = RECEIVE_BYTES
 
     @property
     def held_bytes(self) -> int:
@@ -134,9 +137,11 @@ class Connection:
 
     def _receive(self) -> bytes | None:
         try:
-            return receive(self.sock)
+            data = receive(self.sock, self._ask_bytes)
         except OSError as error:
             raise Closed(*self._broken(error)) from error
+        self._ask_bytes = BUSY_BYTES if data and len(data) >= RECEIVE_BYTES else RECEIVE_BYTES
+        return data
 
     def _broken(self, error: OSError) -> tuple[str, str]:
         return ("ended in the middle of a chunk", str(error)) if self.held_bytes else ("", str(error))

@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import reprlib
-import struct
-from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from swak.event import DICT_BYTES, EVENTS_MAX
+from swak.event import DICT_BYTES, EVENTS_MAX, Dicts
+from swak.forward.entries import (
+    DECODER,
+    NS,
+    OTHERWISE,
+    SECONDS,
+    EventTime,
+    Ext,
+    Packed,
+    event_times_in,
+    has_timestamp,
+    listed,
+    packed,
+    read_extension,
+)
 from swak.forward.faults import ProtocolError
-from swak.forward.frames import EVENT_TIME, NS, SECONDS, has_timestamp
 from swak.forward.inflating import inflated
+from swak.forward.values import PART_BYTES, SMALL_BYTES, UNPACKER_BYTES, read_values, unreadable, walker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from swak.event import Record
 
 FRAME_BYTES = 64 * 1024 * 1024
 INFLATED_TIMES = 4
 """How much larger than a frame may be what a compressed one unpacks to: a few bytes of gzip can stand for gigabytes."""
-SMALL_BYTES = 64 * 1024
-"""A frame up to this size is decoded at once: a byte of msgpack makes at most 72 bytes of objects (an empty dict)."""
-PART_BYTES = 1024 * 1024
-VALUES_MAX = 1_000_000
-"""Values in one record, where the record is larger than PART_BYTES."""
 CHUNK_ID_CHARS = 1024
 """Length of a chunk's id: it is sent back. Known senders use 16 bytes in base64."""
 
-_UNPACKER_BYTES = 4 * 1024
-"""What an Unpacker takes at first; msgpack's own choice is a MiB, and there is one for each connection."""
 _RESCANNED_BYTES = 16 * 1024
 """A frame that began with less is looked through anew: an Unpacker weighs 42 KB, and a connection need not have one."""
 _ARRAYS = {0xDC: 3, 0xDD: 5}
@@ -43,24 +46,42 @@ _SECONDS_MAX = 2**63 // NS
 """From 1970 to what 64 bits of nanoseconds hold: the year 2262."""
 
 
-class EventTime(NamedTuple):
-    """The protocol's time, as it was received."""
-
-    time_ns: int
-
-
-class Incoming(NamedTuple):
+class Incoming(NamedTuple):  # noqa: PLW1641 - records have no hash
     """Events of one frame: all of them, or a part."""
 
     tag: str
-    times: list[int]
-    records: list[Record]
+    stamps: Sequence[int]
+    decoded: list[Record]
     chunk_id: str | None
     """To be acked once all events of the frame are safe; None when the sender does not ask."""
     last: bool = True
     """Whether these are the last ones of their frame."""
     size_bytes: int | None = None
     """Their resident size, where it was estimated."""
+    packed: Packed | None = None
+    """The events as they came, where nothing was decoded."""
+
+    @property
+    def times(self) -> Sequence[int]:
+        """The time of each event, in nanoseconds."""
+        return self.body.times()
+
+    @property
+    def records(self) -> list[Record]:
+        """The records, to read and never to change."""
+        return self.decoded if self.packed is None else self.packed.shared
+
+    @property
+    def body(self) -> Dicts:
+        """The events as a body."""
+        return Dicts(self.decoded, self.stamps, self.size_bytes) if self.packed is None else self.packed
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether these are the same events, decoded or not."""
+        return isinstance(other, Incoming) and self._events() == other._events()
+
+    def _events(self) -> tuple[Any, ...]:
+        return self.tag, self.times, self.records, self.chunk_id, self.last, self.size_bytes
 
 
 class Decoder:
@@ -117,7 +138,7 @@ class Decoder:
             data = bytes(self._data)
             bound = self._frame_bytes_max + max(len(data), PART_BYTES)
             limits = dict.fromkeys(("max_str_len", "max_bin_len", "max_ext_len"), self._frame_bytes_max)
-            self._scanner = msgpack.Unpacker(read_size=min(_UNPACKER_BYTES, bound), max_buffer_size=bound, **limits)
+            self._scanner = msgpack.Unpacker(read_size=min(UNPACKER_BYTES, bound), max_buffer_size=bound, **limits)
             self._base = 0
         ends: list[int] = []
         try:
@@ -129,7 +150,7 @@ class Decoder:
             rest = len(self._data) - (ends[-1] if ends else 0)
             trouble = _too_large(self._frame_bytes_max) if rest > self._frame_bytes_max else None
         except (ValueError, msgpack.exceptions.UnpackException) as error:
-            trouble = _unread(error)
+            trouble = unreadable(error)
             if isinstance(error, msgpack.exceptions.BufferFull):
                 trouble = _too_large(self._frame_bytes_max)
         return ends, trouble
@@ -138,7 +159,7 @@ class Decoder:
         """Read frames that stand between `ends`."""
         view = memoryview(frames)
         try:
-            found = _objects(view[ends[0] : ends[-1]], len(ends) - 1)
+            found = read_values(view[ends[0] : ends[-1]], len(ends) - 1)
         except ProtocolError:
             if len(ends) == 2:
                 raise
@@ -154,10 +175,6 @@ def _too_large(size_bytes: int) -> ProtocolError:
     return ProtocolError(f"a chunk is larger than {size_bytes} bytes")
 
 
-def _unread(error: Exception) -> ProtocolError:
-    return ProtocolError(f"no forward protocol: {error or type(error).__name__}")
-
-
 def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
     """Read a frame that was decoded whole."""
     if not isinstance(frame, list) or not 2 <= len(frame) <= 4:
@@ -169,8 +186,8 @@ def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
         if isinstance(body, list):
             yield Incoming(tag, *_split(body), _chunk_id(option))
             return
-        packed = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
-        yield from _entries(tag, memoryview(packed), option, inflated_max)
+        content = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
+        yield from _entries(tag, memoryview(content), option, inflated_max)
         return
     if len(frame) < 3:
         raise ProtocolError("no forward protocol: a message without a record")
@@ -179,13 +196,15 @@ def _incoming(frame: Any, inflated_max: int) -> Iterator[Incoming]:
 
 def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
     """Read a frame in parts, so that few objects exist at a time."""
-    walker = _walker(frame)
+    ends = _texts_ends(frame)
+    walker = walker_of(frame[ends[-1] :]) if ends else walker_of(frame)
     try:
-        fields = walker.read_array_header()
-        ends = [walker.tell()]
-        for _ in range(fields):
+        fields = frame[0] & 0x0F if ends else walker.read_array_header()
+        base = ends[-1] if ends else 0
+        ends = ends or [walker.tell()]
+        while len(ends) <= fields:
             walker.skip()
-            ends.append(walker.tell())
+            ends.append(base + walker.tell())
     except ValueError as error:
         raise ProtocolError("no forward protocol: something large is no frame") from error
     del walker
@@ -210,27 +229,47 @@ def _large(frame: memoryview, inflated_max: int) -> Iterator[Incoming]:
     yield from _entries(tag, content, _option(_object(parts[2]) if len(parts) > 2 else None), inflated_max)
 
 
-def _entries(tag: str, packed: memoryview, option: dict[Any, Any], inflated_max: int) -> Iterator[Incoming]:
+def _texts_ends(frame: memoryview) -> list[int]:
+    """Return where the first field of a frame begins, and where it ends and the second, if both are text or bytes.
+
+    So what is large need not be copied to be looked through.
+    """
+    if not 0x92 <= frame[0] <= 0x94:
+        return []
+    ends = [1]
+    for _ in range(2):
+        at = ends[-1]
+        kind = frame[at]
+        head = _HEADS.get(kind, 1)
+        if head == 1 and not 0xA0 <= kind <= 0xBF:
+            return []
+        ends.append(at + head + (int.from_bytes(frame[at + 1 : at + head]) if head > 1 else kind & 0x1F))
+    return ends
+
+
+def _entries(tag: str, content: memoryview, option: dict[Any, Any], inflated_max: int) -> Iterator[Incoming]:
     """Give entries that stand one after the other. ProtocolError before the first one if not all of them are whole."""
     compressed = _text(option.get("compressed"))
     if compressed == "gzip":
-        packed = memoryview(inflated(packed, inflated_max))
+        content = memoryview(inflated(content, inflated_max))
     elif compressed not in (None, "", "text"):  # "text" is Fluentd's word for none
         raise ProtocolError(f"a chunk is compressed by {_shown(compressed)}: have the sender use gzip, or nothing")
     chunk_id = _chunk_id(option)
     size = option.get("size")
-    if isinstance(size, int) and 0 < size <= EVENTS_MAX and len(packed) <= PART_BYTES:
-        whole = _decoded(packed, size)
+    if isinstance(size, int) and 0 < size <= EVENTS_MAX and len(content) <= PART_BYTES:
+        whole = _quickly(tag, content, size, chunk_id, last=True)
         if whole is not None:
-            yield Incoming(tag, *whole, chunk_id, last=True, size_bytes=size * DICT_BYTES + len(packed))
+            yield whole
             return
-    cuts = _cuts(packed)
+    cuts = _cuts(content)
     if not cuts:
         yield Incoming(tag, [], [], chunk_id)
     start = 0
     for end, count in cuts:
+        part, last = content[start:end], end == len(content)
+        quick = _quickly(tag, part, count, chunk_id, last=last)
         size_bytes = count * DICT_BYTES + end - start
-        yield Incoming(tag, *_part(packed[start:end], count), chunk_id, end == len(packed), size_bytes)
+        yield quick or Incoming(tag, *_split(read_values(part, count)), chunk_id, last, size_bytes)
         start = end
 
 
@@ -238,7 +277,7 @@ def _cuts(packed: memoryview) -> list[tuple[int, int]]:
     """Return where to cut the entries into parts, and how many there are in each."""
     import msgpack  # noqa: PLC0415 - see Decoder
 
-    walker = _walker(packed)
+    walker = walker_of(packed)
     cuts: list[tuple[int, int]] = []
     start = end = count = 0
     try:
@@ -253,81 +292,44 @@ def _cuts(packed: memoryview) -> list[tuple[int, int]]:
         if end != len(packed):
             raise ProtocolError("no forward protocol: the entries of a chunk end in the middle of one") from None
     except (ValueError, msgpack.exceptions.UnpackException) as error:
-        raise _unread(error) from error
+        raise unreadable(error) from error
     return [*cuts, (end, count)] if count else cuts
 
 
-def _part(part: memoryview, count: int) -> tuple[list[int], list[Record]]:
-    """Decode entries: by msgspec, which takes a third of the time, or by msgpack what msgspec does not take."""
-    return _decoded(part, count) or _split(_objects(part, count))
+def _quickly(tag: str, part: memoryview, count: int, chunk_id: str | None, *, last: bool) -> Incoming | None:
+    """Take exactly `count` entries as they are, or decode them by msgspec, in a third of the time that msgpack takes.
 
-
-def _decoded(part: memoryview, count: int) -> tuple[list[int], list[Record]] | None:
-    """Decode exactly `count` entries by msgspec; None when it does not take them, or they are not that many."""
-    data = b"".join((b"\xdd", struct.pack(">I", count), part))
-    if len(data) > PART_BYTES + SMALL_BYTES or has_timestamp(data):
+    None when it does not take them, or they are not that many.
+    """
+    data = listed(part, count)
+    if len(data) > PART_BYTES + SMALL_BYTES:
+        return None
+    size_bytes = count * DICT_BYTES + len(part)
+    body = packed(data, size_bytes)
+    if body is not None:
+        return Incoming(tag, [], [], chunk_id, last, size_bytes, body)
+    if has_timestamp(data):
         return None
     try:
-        entries = _ENTRIES.decode(data)
-    except _OTHERWISE:  # other times, text that is no UTF-8, or no entries at all
+        entries = DECODER.decode(data)
+    except OTHERWISE:  # other times, text that is no UTF-8, or no entries at all
         return None
-    return _times([stamp for stamp, _ in entries]), [record for _, record in entries]
+    times = _times([stamp for stamp, _ in entries])
+    return Incoming(tag, times, [record for _, record in entries], chunk_id, last, size_bytes)
 
 
 def _times(stamps: list[Any]) -> list[int]:
-    """Read times as msgspec gives them: nearly always all of them are EventTimes."""
-    with suppress(AttributeError):  # a number among them
-        parts = [stamp.data for stamp in stamps]
-        if {stamp.code for stamp in stamps} == {EVENT_TIME} and set(map(len, parts)) == {8}:
-            return [second * NS + rest_ns for second, rest_ns in SECONDS.iter_unpack(b"".join(parts))]
-    return [_time_ns(_ext(stamp.code, bytes(stamp.data)) if isinstance(stamp, _Ext) else stamp) for stamp in stamps]
-
-
-def _objects(data: memoryview, count: int) -> list[Any]:
-    """Decode `count` values that stand one after the other."""
-    if len(data) <= PART_BYTES + SMALL_BYTES:
-        whole = b"".join((b"\xdd", struct.pack(">I", count), data))
-        if not has_timestamp(whole):
-            with suppress(*_OTHERWISE):
-                return _ANY.decode(whole)
-    walker = _walker(data, careful=True)
-    try:
-        return [walker.unpack() for _ in range(count)]
-    except (ValueError, TypeError) as error:  # TypeError: a map whose key is a map or a list
-        raise _unread(error) from error
+    """Read times as msgspec gives them."""
+    quick = event_times_in(stamps) if all(isinstance(stamp, Ext) for stamp in stamps) else None
+    if quick is not None:
+        return [second * NS + rest_ns for second, rest_ns in SECONDS.iter_unpack(quick)]
+    return [_time_ns(read_extension(one.code, bytes(one.data)) if isinstance(one, Ext) else one) for one in stamps]
 
 
 def _object(data: memoryview) -> Any:
     if len(data) > SMALL_BYTES:
         raise ProtocolError("no forward protocol: a tag or an option is too large")
-    return _objects(data, 1)[0]
-
-
-def _walker(data: memoryview, *, careful: bool = False) -> Any:
-    """Return an Unpacker of the data. A careful one raises ValueError for far too many values."""
-    import msgpack  # noqa: PLC0415 - see Decoder
-
-    limits: dict[str, Any] = {}
-    if careful and len(data) > PART_BYTES:
-        tally = _Values()
-        limits = {"max_array_len": VALUES_MAX, "max_map_len": VALUES_MAX, "list_hook": tally, "object_hook": tally}
-    size = max(1, len(data))
-    walker = msgpack.Unpacker(read_size=min(size, _UNPACKER_BYTES), max_buffer_size=size, **_READING, **limits)
-    walker.feed(data)
-    return walker
-
-
-class _Values:
-    """Counts the values of lists and maps as they are made, and stops when there are too many."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def __call__(self, made: Any) -> Any:
-        self._count += len(made)
-        if self._count > VALUES_MAX:
-            raise ValueError(f"more than {VALUES_MAX} values in one record")
-        return made
+    return read_values(data, 1)[0]
 
 
 def _split(entries: list[Any]) -> tuple[list[int], list[Record]]:
@@ -384,24 +386,3 @@ def _time_ns(value: Any) -> int:
     if isinstance(value, float) and abs(value) < _SECONDS_MAX:
         return round(value * NS)
     raise ProtocolError(f"no forward protocol: {_shown(value)} is no time")
-
-
-def _ext(code: int, data: bytes | memoryview) -> Any:
-    """Read an extension: EventTime; of others the bytes are kept, as text of hexadecimal digits."""
-    if code == EVENT_TIME and len(data) == 8:
-        second, rest_ns = SECONDS.unpack(data)
-        return EventTime(second * NS + rest_ns)
-    return data.hex()
-
-
-_READING: dict[str, Any] = {
-    "strict_map_key": False,
-    "unicode_errors": "surrogateescape",
-    "ext_hook": _ext,
-    "timestamp": 2,  # msgpack's own time as whole nanoseconds: a datetime would not hold every one
-}
-_OTHERWISE = (ValueError, TypeError, RecursionError)
-"""What msgspec says of what it does not take."""
-_Ext = msgspec.msgpack.Ext
-_ANY = msgspec.msgpack.Decoder(list[Any], ext_hook=_ext)
-_ENTRIES = msgspec.msgpack.Decoder(list[tuple[_Ext | int | float | list[Any], dict[Any, Any]]], ext_hook=_ext)

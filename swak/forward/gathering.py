@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.event import EVENTS_MAX, Chunk, Dicts
+from swak.forward.entries import Packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swak.event import Record
     from swak.forward.connection import Promise
     from swak.forward.decoder import Incoming
 
@@ -35,10 +35,8 @@ class Gathering:
 
     def _clear(self) -> None:
         self._tags: list[str] = []
-        self._times: list[int] = []
-        self._records: list[Record] = []
+        self._bodies: list[Dicts] = []
         self._parts: list[Part] = []
-        self._size_bytes: int | None = 0
 
     @property
     def full(self) -> bool:
@@ -47,15 +45,13 @@ class Gathering:
 
     def add(self, incoming: Incoming, promise: Promise | None) -> None:
         """Take events in. What wants an ack and what does not never share a chunk."""
-        count = len(incoming.times)
-        other = (bool(self._parts) is not (promise is not None)) and bool(self._times or self._parts)
-        if other or len(self._times) + count > EVENTS_MAX:
+        count = incoming.body.count
+        other = (bool(self._parts) is not (promise is not None)) and bool(self._tags or self._parts)
+        if other or len(self._tags) + count > EVENTS_MAX:
             self._flush()
         self._tags += [incoming.tag] * count
-        self._times += incoming.times
-        self._records += incoming.records
-        sizes = self._size_bytes, incoming.size_bytes
-        self._size_bytes = None if None in sizes else sum(size or 0 for size in sizes)
+        if count:
+            self._bodies.append(incoming.body)
         if promise is not None:
             self._parts.append(Part(promise, promise.part(last=incoming.last)))
         self.count += count
@@ -66,9 +62,18 @@ class Gathering:
         return self._chunks
 
     def _flush(self) -> None:
-        if self._times or self._parts:
-            body = Dicts(self._records, self._times, self._size_bytes)
+        if self._tags or self._parts:
             alike = bool(self._tags) and self._tags.count(self._tags[0]) == len(self._tags)
             told = partial(self._settled, self._parts) if self._parts else None
-            self._chunks.append(Chunk(body, self._tags[0] if alike else self._tags, SOURCE, None, told))
+            self._chunks.append(Chunk(self._body(), self._tags[0] if alike else self._tags, SOURCE, None, told))
             self._clear()
+
+    def _body(self) -> Dicts:
+        bodies = self._bodies
+        if len(bodies) == 1:
+            return bodies[0]
+        still = [body for body in bodies if isinstance(body, Packed)]
+        if bodies and len(still) == len(bodies):
+            return Packed.together(still)
+        times = [time_ns for body in bodies for time_ns in body.times()]
+        return Dicts.joined(bodies, times, sum(body.size_bytes for body in bodies))

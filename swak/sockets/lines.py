@@ -35,7 +35,7 @@ class LineCutter:
         end = data.rfind(b"\n") + 1
         whole = b""
         if end:
-            whole = bytes(self._rest) + data[:end] if self._rest else data[:end]
+            whole = b"".join((self._rest, memoryview(data)[:end])) if self._rest else data[:end]
             self._rest = bytearray(data[end:])
         else:
             self._rest += data

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 LOG = log.get("sockets")
 
 READ_BYTES = 64 * 1024
-"""What is read of one connection at a time, so that each gets its turn."""
+"""What is read of one connection at a time, so that each gets its turn, where many have something."""
 POLL_BYTES = 256 * 1024
-"""What is read of all connections at a time."""
+"""What is read of all connections at a time, and of one that is alone: so many bytes cost little more than a few."""
 ACCEPTS = 256
 """Connections that are accepted at a time."""
 BACKLOG = 1024
@@ -102,6 +102,7 @@ class Server:
         """The one that was quiet for longest comes first."""
         self._accept_at = self._look_at = self._tell_at = 0.0
         self._turns = 0
+        self._buffer = memoryview(bytearray(POLL_BYTES))
         self.turned_away = 0
         """Connections that were closed because there were too many."""
         LOG.info("listening", address=shown(self.address))
@@ -125,6 +126,7 @@ class Server:
         ready = self._selector.select(min(wait_s, REST_S))
         if len(ready) > POLL_BYTES // READ_BYTES:  # the system tells them in the same order each time
             ready.sort(key=_turn)
+        share_bytes = max(READ_BYTES, POLL_BYTES // max(1, len(ready)))
         for key, events in ready:
             if key.fileobj is self._listener:
                 self._accept()
@@ -135,7 +137,7 @@ class Server:
                 if events & selectors.EVENT_WRITE:
                     self._flush(key.data)
                 if events & selectors.EVENT_READ and size_bytes < POLL_BYTES and not key.data.paused:
-                    data = self._read(key.data)
+                    data = self._read(key.data, share_bytes)
                     if key.data.closing:
                         self._drop(key.data, data)
                     elif data is not None:
@@ -246,10 +248,13 @@ class Server:
             self._tell_at = now + REST_S
             LOG.warning(what, peer=peer, open=len(self._connections), turned_away=self.turned_away)
 
-    def _read(self, connection: Connection) -> bytes | None:
-        """Return what a connection has sent, b"" at its end, None for nothing."""
+    def _read(self, connection: Connection, size_bytes: int) -> bytes | None:
+        """Return what a connection has sent, b"" at its end, None for nothing.
+
+        One buffer serves all: a new one of that size for each read would cost more than the copy.
+        """
         try:
-            data = connection.sock.recv(READ_BYTES)
+            data = bytes(self._buffer[: connection.sock.recv_into(self._buffer, size_bytes)])
         except BlockingIOError:
             return None
         except OSError:  # a reset is an end, too

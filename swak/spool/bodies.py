@@ -1,4 +1,4 @@
-"""How the body of a batch lies in a frame: lines and JSON as the bytes that they are, other records as MessagePack."""
+"""How the body of a batch lies in a frame: as the bytes that it is, if it is any; other records as MessagePack."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import msgspec
 
 from swak.event import Block, Dicts, Event, Rows
 from swak.formats.json_text import JsonText, size_of
+from swak.forward.entries import Packed
 
 if TYPE_CHECKING:
     from swak.event import Batch, Body
 
-_LINES, _RECORDS, _JSON = "lines", "records", "json"
+_LINES, _RECORDS, _JSON, _ENTRIES = "lines", "records", "json", "entries"
 
 
 class BodyError(Exception):
@@ -32,6 +33,8 @@ def to_bytes(batch: Batch) -> bytes:
         return _encode(([_LINES, batch.tags, body.time_ns, varied, body.encoding, body.count], body.data))
     if isinstance(body, JsonText):
         return _encode(([_JSON, batch.tags, list(body.times())], body.data))
+    if isinstance(body, Packed):
+        return _encode(([_ENTRIES, batch.tags, body.stamps], body.data))
     records: Any = body.rows if isinstance(body, Rows) else body.shared
     return _encode(([_RECORDS, batch.tags, list(body.times())], records))
 
@@ -47,6 +50,8 @@ def from_bytes(data: bytes | memoryview) -> tuple[Body, str | list[str]]:
             return Dicts(content, rest[0]), tags
         if kind == _JSON:
             return JsonText(content, rest[0], size_of(content, rest[0])), tags
+        if kind == _ENTRIES:
+            return Packed(content, rest[0]), tags
     except (msgspec.DecodeError, ValueError, TypeError) as error:
         raise BodyError(str(error)) from error
     raise BodyError(f"unknown kind {kind!r:.20}")

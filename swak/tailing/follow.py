@@ -319,7 +319,7 @@ class Follower:
             self._held = codec.last_end(block) if self._shape.multiline is not None else 0
             return None
         end, body = taken
-        self._move_to(self.offset + end, block[:end])
+        self._move_to(self.offset + end, block[max(0, end - TAIL_BYTES) : end])  # a copy of all would cost
         return body
 
     def _take_long_line(self, codec: Codec, length: int, end: int) -> Body | None:
@@ -371,7 +371,7 @@ class Follower:
     def _move_to(self, offset: int, passed: bytes = b"") -> None:
         """Count everything before `offset` as handed out. Nothing after this may fail, or it is lost.
 
-        `passed`: the bytes from the position so far up to `offset`, where they are at hand.
+        `passed`: the bytes from the position so far up to `offset`, or TAIL_BYTES of them, where they are at hand.
         """
         self._fingerprint.move(self.content, offset, passed)
         near = min(TAIL_BYTES, offset)

@@ -6,6 +6,7 @@ from typing import Any
 
 from swak import Batch, main
 from swak.actors import output as output_seat
+from swak.budget import GROUP_S
 from swak.plugin import Pending
 from tests.actors.stepping import Stepping
 from tests.faults.flow import Numbers, Sink
@@ -149,3 +150,27 @@ def test_while_senders_wait_pending_writes_become_safe_when_there_is_no_more_to_
         flow.turn("Late")
         assert flow.turn("Late"), "no time has passed, and yet it syncs"
         assert not flow.post("Late").mailbox.has_held
+
+
+class Busy(Awaited):
+    """Has more to give, which it knows."""
+
+    def read(self) -> Any:
+        found = super().read()
+        self.coming = True
+        return found
+
+
+def test_while_more_is_coming_one_sync_does_for_what_came_within_a_moment() -> None:
+    with Stepping(main(Busy(100), Late())) as flow:
+        late = flow.post("Late").mailbox
+        flow.turn("Late")
+        flow.turn("Busy")
+        for _ in range(2):
+            flow.turn("Busy")
+            flow.turn("Late")
+            flow.turn("Late")
+        assert late.has_held, "no time has passed since the last one"
+        flow.clock.advance(GROUP_S)
+        assert flow.turn("Late")
+        assert not late.has_held

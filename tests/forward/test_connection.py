@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import msgpack  # type: ignore[import-untyped]  # it has no types
 import pytest
 
-from swak.forward.connection import OUT_BYTES, PING_BYTES, RATE_BYTES, Closed, Connection
+from swak.forward.connection import BUSY_BYTES, OUT_BYTES, PING_BYTES, RATE_BYTES, Closed, Connection
 from swak.forward.handshake import Caller, Lock, Secrets
+from swak.forward.tls import RECEIVE_BYTES
 from tests.forward.servers import message, packed
 
 if TYPE_CHECKING:
@@ -143,3 +144,13 @@ def test_what_is_not_the_protocol_has_a_reason_and_a_detail(pair: Pair) -> None:
         [*pair[0].feed(b"GET / HTTP/1.1\r\n", 0)]
     assert closed.value.reason == "no forward protocol"
     assert "is no frame" in closed.value.detail
+
+
+def test_of_a_sender_who_has_much_to_say_more_is_received_at_a_time(pair: Pair) -> None:
+    connection, sender = pair
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * BUSY_BYTES)
+    sender.setblocking(False)
+    sender.send(bytes(RECEIVE_BYTES))
+    assert len(connection.receive()[0]) == RECEIVE_BYTES
+    sent = sender.send(bytes(BUSY_BYTES))
+    assert len(connection.receive()[0]) == sent > RECEIVE_BYTES

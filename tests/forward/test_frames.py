@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swak.event import Batch, Rows
+from swak.event import Batch, Block, Dicts, Rows
 from swak.forward.decoder import Decoder, Incoming
 from swak.forward.frames import CHUNK_BYTES, Frame, ack, frames
 from swak.spool.bodies import from_bytes, to_bytes
@@ -169,3 +169,37 @@ def test_an_ack_names_the_chunk() -> None:
 
 def test_an_ack_of_an_id_that_is_no_text_gives_its_bytes_back() -> None:
     assert ack("i\udcff") == b"\x81\xa3ack\xda\x00\x02i\xff"
+
+
+LINES = st.lists(st.text().map(lambda text: text.replace("\n", "").encode()) | st.binary(max_size=300), min_size=1)
+SIZES = st.sampled_from([0, 31, 32, 255, 256, 65_535, 65_536]).map(lambda size: [b"x" * size])
+
+
+@given(LINES | SIZES, st.sampled_from([0, 5, 2**31 * NS - 1, 2**32 * NS, -1]), st.booleans())
+def test_lines_look_as_the_records_that_they_stand_for(lines: list[bytes], time_ns: int, several: bool) -> None:
+    data = b"".join(line.replace(b"\n", b"") + b"\n" for line in lines)
+    times = [time_ns + at for at in range(len(lines))] if several else None
+    block = Block(data, time_ns, times=times)
+    found = frames(Batch(block, "t", promise(len(lines))), "place")
+    assert found == frames(Batch(Dicts(block.records(), block.times()), "t", promise(len(lines))), "place")
+
+
+def test_many_short_lines_are_cut_into_chunks() -> None:
+    count = 3 * CHUNK_BYTES // 22
+    made = frames(Batch(Block(b"\n" * count, NS), "t", promise(count)))
+    assert all(len(frame.entries) <= CHUNK_BYTES for frame in made)
+    assert sum(frame.size for frame in made) == sum(len(unpacked(frame)) for frame in made) == count
+
+
+def test_entries_that_came_are_sent_as_they_are() -> None:
+    entries = b"\x92\xd7\x00\x00\x00\x00\x05\x00\x00\x00\x07\x82\xa1b\xcd\x00\x01\xa1a\xa1\xe9"
+    (incoming,) = received(["t", entries, {"chunk": "x", "size": 1}])
+    (frame,) = frames(Batch(incoming.body, incoming.tag, promise()))
+    assert (frame.entries, frame.size, frame.tag) == (entries, 1, "t")
+
+
+def test_entries_of_several_tags_are_sent_under_their_own() -> None:
+    first, second = (received([tag, msgpack.packb([msgpack.ExtType(0, bytes(8)), {"n": tag}])])[0] for tag in "ab")
+    body = first.body.joined([first.body, second.body], [0, 0], 0)
+    made = frames(Batch(body, ["a", "b"], promise(2)))
+    assert [(frame.tag, unpacked(frame)[0][1]) for frame in made] == [("a", {"n": "a"}), ("b", {"n": "b"})]

@@ -197,6 +197,20 @@ def test_of_many_busy_connections_none_starves(server: Server) -> None:
     assert max(read.values()) - min(read.values()) <= 2
 
 
+def test_of_one_that_is_alone_as_much_is_read_as_of_all(server: Server) -> None:
+    with dial(server) as sock:
+        accepted(server, 1)
+        sock.setblocking(False)
+        sent = 0
+        with suppress(BlockingIOError):  # it is full
+            while sent < 2 * home.POLL_BYTES:
+                sent += sock.send(bytes(home.READ_BYTES))
+        sizes, ends_at = [0], time.monotonic() + WAIT_S
+        while max(sizes) <= home.READ_BYTES and sum(sizes) < sent and time.monotonic() < ends_at:
+            sizes += [len(data or b"") for _, data in server.poll(WAIT_S)]
+        assert home.READ_BYTES < max(sizes) <= home.POLL_BYTES
+
+
 def test_a_connection_that_failed_before_it_was_accepted_ends_nothing(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from swak.event import Batch, Block, Dicts, Event
 from swak.formats.json_text import JsonText
+from swak.forward.entries import Packed, listed, packed
 from swak.spool.bodies import BodyError, carries, from_bytes, to_bytes
 from swak.testing import batch_of, event, promise
 
@@ -76,3 +77,16 @@ def test_json_lines_come_back_as_the_bytes_that_they_were() -> None:
     body, tags = from_bytes(to_bytes(batch))
     assert isinstance(body, JsonText)
     assert (body.data, list(body.times()), tags) == (b'{"n": 1}\n{"n":2}\n', [5, 6], ["a", "b"])
+
+
+def test_entries_of_the_forward_protocol_come_back_as_the_bytes_that_they_were() -> None:
+    entry = b"\x92\xd7\x00\x00\x00\x00\x05\x00\x00\x00\x07\x81\xa1k\xa1\xe9"
+    batch = Batch(packed(listed(memoryview(entry), 1)), "tag", promise())  # type: ignore[arg-type]  # it is an entry
+    body, tags = from_bytes(to_bytes(batch))
+    assert isinstance(body, Packed)
+    assert (body.entries, list(body.times()), body.records(), tags) == (
+        entry,
+        [5_000_000_007],
+        [{"k": "\udce9"}],
+        "tag",
+    )

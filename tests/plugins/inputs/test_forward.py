@@ -416,3 +416,20 @@ def test_two_batches_that_are_alike_are_both_taken() -> None:
             plugin.write(batch_of([event({"n": 1})]))
         plugin.close()
         assert flow.numbers(2) == [1, 1]
+
+
+def test_it_says_whether_more_of_what_has_begun_is_coming() -> None:
+    plugin = Forward(port=0)
+    plugin.open()
+
+    def coming() -> bool:
+        until(plugin.read, "nothing has come")
+        return plugin.coming
+
+    whole = msgpack.packb(["t", 1, {"n": 1}])
+    with socket.create_connection(("127.0.0.1", plugin.bound_port)) as sender:
+        sender.sendall(whole + whole[:3])
+        assert coming()
+        sender.sendall(whole[3:])
+        assert not coming()
+    plugin.close()
