@@ -33,7 +33,7 @@ class BufferSeat(Seat):
 
     def _is_waited_for(self) -> bool:
         """Whether somebody waits for what is held here."""
-        return self.post.hurried and self.mailbox.has_held
+        return self.post.share.hurried and self.mailbox.has_held
 
     def on_letter(self, letter: Letter) -> None:
         if letter.suspects.deaths >= KILLERS_MAX:  # never in pieces: what is held is held by letters
@@ -69,7 +69,7 @@ class BufferSeat(Seat):
                 if self._ending:
                     self.finish()
                 return
-            if early and not self.post.flushing:
+            if early:
                 self.post.share.note_early(self.post.stage.name)
             outlets = list(self.post.outlets.values())
             acks = batch.ack.split(len(outlets)) if len(outlets) > 1 else [batch.ack]

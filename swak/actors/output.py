@@ -71,9 +71,7 @@ class OutputSeat(DeliveringSeat):
         """When the plugin wants to sync. While senders, or others for memory, wait: when there is no more to write."""
         due_at = self.plugin.due_at() if self.opened else None
         if self.opened and self.mailbox.has_held and (self.mailbox.paused or self.mailbox.head() is None):
-            return (
-                0.0 if self.post.flushing else self.post.share.sync_at(due_at, self._synced_at, awaited=self._awaited)
-            )
+            return self.post.share.sync_at(due_at, self._synced_at, awaited=self._awaited)
         return due_at
 
     # Opening, being down, coming back

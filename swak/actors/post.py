@@ -70,8 +70,6 @@ class Post:
         self.down: set[str] = set()
         """Of a failover: children that cannot take anything now."""
         self.live_child = ""
-        self.flushing = False
-        """Whether somebody waits for what a buffer holds and an output has not synced."""
         self.lost: Counter[str] = Counter()
         """Of an input: what former plugins could not take or keep."""
         self.errors = 0
@@ -98,11 +96,6 @@ class Post:
             self.note_error(error)
             log.warning("plugin failed in passing", stage=self.name, call=what, error=repr(error))
             return None
-
-    @property
-    def hurried(self) -> bool:
-        """Whether what is held is to be let go now: memory is short, or an operator has asked for it."""
-        return self.flushing or self.share.waits
 
     def downstream(self) -> list[Mailbox]:
         """Return the mailboxes that this post writes to."""

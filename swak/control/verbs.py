@@ -154,13 +154,11 @@ class Agent:
                 if client.ending:
                     break
                 for post in self._posts:
-                    if not post.flushing:
-                        post.flushing = True
-                        post.mailbox.wake()
+                    _hurry(post)
                 yield None
         finally:
             for post in self._posts:
-                post.flushing = False
+                post.share.flushing = False
         held = {post.name: post.mailbox.tally.held for post in self._posts if post.mailbox.tally.held}
         return {"flushed": not left, "waiting_flows": left, "held": held}
 
@@ -211,16 +209,15 @@ class Agent:
             return {"stage": post.name, "restarts": post.restarts}
         post.mailbox.pause(on=True)
         try:
-            post.flushing = True  # what is held, or not synced, would come again
-            post.mailbox.wake()
             while not self._is_idle(post):
+                _hurry(post)  # what is held, or not synced, would come again
                 if time.monotonic() > until_s or client.ending:
                     mend = "look at the stages behind it, or restart it with now: it may then repeat one batch"
                     raise RequestError("busy", f"{post.name} has something in its hands that it cannot let go; {mend}")
                 yield None
             yield from self._replaced(post, old, until_s, client)
         finally:
-            post.flushing = False
+            post.share.flushing = False
             if not was_paused:
                 post.mailbox.pause(on=False)
         return {"stage": post.name, "restarts": post.restarts}
@@ -271,3 +268,10 @@ class Agent:
         """Name the one output, where there is one: what a tap shows that names no stage."""
         outputs = [post.name for post in self._posts if post.stage.kind == "output"]
         return outputs[0] if len(outputs) == 1 else None
+
+
+def _hurry(post: Post) -> None:
+    """Have what the stage holds let go. Said again and again: another request may have ended it."""
+    post.share.flushing = True
+    if post.mailbox.has_held:
+        post.mailbox.wake()

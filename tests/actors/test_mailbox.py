@@ -247,15 +247,19 @@ def test_a_pause_outlives_the_seat_and_holds_the_end_back_while_data_waits(mailb
 
 
 def test_a_seat_rests_when_nothing_was_shown_to_it_since_the_last_word(mailbox: Mailbox, lease: Lease) -> None:
-    assert not mailbox.resting
+    assert not rests(mailbox)
     _get(mailbox, lease)
-    assert mailbox.resting
+    assert rests(mailbox)
     mailbox.tell(Sign.WAKE)
     _get(mailbox, lease)
-    assert not mailbox.resting
+    assert not rests(mailbox)
     _get(mailbox, lease)
     mailbox.pause(on=True)
-    assert not mailbox.resting, "it has to look once more"
+    assert not rests(mailbox), "it has to look once more"
+
+
+def rests(mailbox: Mailbox) -> bool:
+    return mailbox.resting
 
 
 def test_a_tap_sees_what_has_arrived_and_nothing_that_had_no_room(mailbox: Mailbox, lease: Lease) -> None:
