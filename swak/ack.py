@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from swak.errors import Fenced
+from swak.latency import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -191,13 +192,15 @@ def join(acks: Iterable[Ack]) -> Ack:
 class Shared:
     """What the sources of one input have in common: there may be thousands of them."""
 
-    __slots__ = ("leaks", "moved")
+    __slots__ = ("latency", "leaks", "moved")
 
     def __init__(self) -> None:
         self.leaks: SimpleQueue[tuple[Source, Entry]] = SimpleQueue()
         """Entries whose Ack was garbage-collected unsettled: bugs of ours, unless a seat has just died."""
         self.moved = True
         """Whether a position may have changed since somebody set this to False."""
+        self.latency = Latency()
+        """From reading events until they and all before them in their source are settled."""
 
 
 class Source:
@@ -228,10 +231,11 @@ class Source:
         """Mark the entry and move the low-water mark; a repeated settle moves it, too."""
         with self._lock:
             entry.settled = True
-            while self._entries and self._entries[0].settled:
-                self.settled_to = self._entries[0].end
-                self._upto = self._entries[0].upto
+            while self._entries and (head := self._entries[0]).settled:
+                self.settled_to = head.end
+                count, self._upto = head.upto - self._upto, head.upto
                 del self._entries[0]
+                self.shared.latency.note(head.read_at, count)
             if not self._entries:
                 self._entries = []
             self.shared.moved = True

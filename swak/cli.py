@@ -19,8 +19,8 @@ COMMANDS = {
     "stop": ("swak.commands.agents:stop", "Drain an agent and wait for its end."),
     "restart": ("swak.commands.agents:restart", "Stop an agent and start it again, or renew one of its stages."),
     "logs": ("swak.commands.agents:logs", "Print the log of an agent in the background."),
-    "top": ("swak.commands.watching:top", "Show the live view of an agent."),
-    "tap": ("swak.commands.watching:tap", "Print the events that pass a stage of an agent."),
+    "top": ("swak.commands.looking:top", "Show the live view of an agent."),
+    "tap": ("swak.commands.looking:tap", "Print the events that pass a stage of an agent."),
     "flush": ("swak.commands.steering:flush", "Let buffers go and outputs sync now."),
     "pause": ("swak.commands.steering:pause", "Have a stage take nothing more."),
     "resume": ("swak.commands.steering:resume", "Let a paused stage go on."),
@@ -33,6 +33,8 @@ COMMANDS = {
     "audit": ("swak.commands.audit:audit", "Account for every event and byte of the last run."),
     "dlq": ("swak.commands.dlq:dlq", "Look at dead letters, replay, export or drop them."),
     "spool": ("swak.commands.spool:spool", "Look into the spool of an out.DiskBuffer."),
+    "service": ("swak.commands.service:service", "Run a recipe as a service of the system."),
+    "doctor": ("swak.commands.doctor:doctor", "Look whether everything is here that swak needs."),
     "bench": ("swak.commands.bench:bench", "Measure what swak costs, beside other agents."),
 }
 """Command, where it lives, and its line in `swak --help`, which imports none of them."""

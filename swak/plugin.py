@@ -122,6 +122,10 @@ class Plugin(Pipeable):
         number): shut sockets down, put a null device in the place of files.
         """
 
+    def measures(self) -> Mapping[str, float]:
+        """Return what else of it is worth watching, by name, units last. Called from another thread."""
+        return {}
+
     def due_at(self) -> float | None:
         """Return the monotonic time at which the plugin wants to be called next, or None."""
         return None
@@ -312,6 +316,8 @@ class Output(Plugin):
     """Sends events to their destination."""
 
     kind = "output"
+    connects: ClassVar[bool] = False
+    """Whether `open` reaches a far end and changes nothing else: `swak doctor --connect` opens and closes it then."""
     retry_for: Duration | None = option(
         "How long a batch that cannot be delivered is tried again, before it goes to the dead letters; None: for ever.",
         default=None,

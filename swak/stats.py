@@ -86,6 +86,10 @@ class StageView(NamedTuple):
     """Events that came into the mailbox, by the stage that sent them."""
     memory: str = ""
     """What the memory limit has to do with it: an input waits for room, a buffer has released early."""
+    retries: int = 0
+    """Of an output: how often something that failed was put off to be tried again."""
+    down_s: float | None = None
+    """Of an output: how long nothing could be delivered; None when it is up."""
 
 
 class InputReceipt(NamedTuple):

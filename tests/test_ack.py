@@ -54,6 +54,15 @@ def test_settling_again_changes_nothing() -> None:
     settle_all(acks)
 
 
+def test_each_event_is_in_the_latencies_once_when_it_and_all_before_it_are_settled() -> None:
+    source, acks = registered(3)
+    acks[1].settle()
+    assert sum(source.shared.latency.spread().counts) == 0
+    acks[0].settle()
+    acks[0].settle()
+    assert sum(source.shared.latency.spread().counts) == 20
+
+
 def test_an_ack_tells_where_it_comes_from() -> None:
     _, acks = registered(2)
     assert (acks[1].serial, acks[1].origin) == (2, Origin("file", 2))

@@ -97,7 +97,7 @@ class OutputSeat(DeliveringSeat):
         self.post.note_error(error)
         if not self._failures:
             log.warning("output is down; trying again", stage=self.post.name, error=str(error))
-        self.post.state = "retrying"
+        self.post.note_retry()
         self._failures += 1
         backoff_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(self._failures - 1, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         now = self.clock.monotonic()
@@ -174,8 +174,8 @@ class OutputSeat(DeliveringSeat):
                 continue
             if self._failures:
                 log.info("output is back", stage=self.post.name)
-            if self._failures or self.post.state == "retrying":
-                self._failures, self.post.last_error, self.post.state = 0, "", "running"
+            if self._failures or self.post.down_since is not None or self.post.state == "retrying":
+                self._failures, self.post.last_error, self.post.state, self.post.down_since = 0, "", "running", None
             if pending is not None and piece.batch is letter.batch:
                 self._work.clear()
                 self._keep(letter)
@@ -254,7 +254,7 @@ class OutputSeat(DeliveringSeat):
             return
         if self.post.state != "retrying":
             self.post.note_error(retry)
-            self.post.state = "retrying"
+        self.post.note_retry()
         self.mailbox.shut(self.clock.monotonic() + after_s)
         self.not_delivered()
 

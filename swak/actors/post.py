@@ -74,6 +74,9 @@ class Post:
         """Of an input: what former plugins could not take or keep."""
         self.errors = 0
         self.restarts = 0
+        self.retries = 0
+        self.down_since: float | None = None
+        """Of an output: when the first failure was, after which nothing has been delivered."""
         self.last_error = ""
 
     @property
@@ -85,6 +88,12 @@ class Post:
         """Count an error, or several of a kind, and keep its text for the view."""
         self.errors += count
         self.last_error = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+
+    def note_retry(self) -> None:
+        """Count something that failed and will be tried again; the first one begins an outage."""
+        self.state = "retrying"
+        self.retries += 1
+        self.down_since = self.down_since or self.site.clock.monotonic()
 
     def attempt(self, what: str, function: Callable[..., T], *arguments: Any) -> T | None:
         """Call into the plugin where a failure must not keep the rest from happening: it is noted, None comes back."""
@@ -114,7 +123,8 @@ class Post:
     def view(self, oldest: Mapping[str, float | None]) -> StageView:
         """Return what the stage looks like now. `oldest`: by flow, when its oldest unsettled batch was read."""
         levels = self.mailbox.levels()
-        read_at = oldest.get(self.flow.name)
+        read_at, now = oldest.get(self.flow.name), self.site.clock.monotonic()
+        down_since = None if self.state in {"running", "over"} else self.down_since
         return StageView(
             flow=self.flow.name,
             stage=self.stage.name,
@@ -124,7 +134,7 @@ class Post:
             mailbox_batches=levels.batches,
             mailbox_bytes=levels.size_bytes,
             fill=levels.fill,
-            oldest_s=None if read_at is None else max(0.0, self.site.clock.monotonic() - read_at),
+            oldest_s=None if read_at is None else max(0.0, now - read_at),
             errors=self.errors,
             restarts=self.restarts,
             last_error=self.last_error,
@@ -132,6 +142,8 @@ class Post:
             waiting=levels.waiting,
             arrived=levels.arrived,
             memory=self.share.told(self.stage.name, self.stage.kind),
+            retries=self.retries,
+            down_s=None if down_since is None else now - down_since,
         )
 
     def _shown_state(self) -> str:

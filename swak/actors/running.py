@@ -82,7 +82,7 @@ class Run:
     @property
     def draining(self) -> bool:
         """Whether the run is on its way to its end, or there."""
-        return self.supervisor.draining
+        return self.supervisor.drain_until is not None or self.supervisor.finished.is_set()
 
     @property
     def forced_by(self) -> int | None:

@@ -42,7 +42,10 @@ class Supervisor(Actor):
         self.leaked: list[str] = []
         self._watchdog = watchdog
         self._clock = crew.site.clock
-        self._drain_until: float | None = None
+        self.drain_until: float | None = None
+        """When draining is to be over; None while nobody wants an end."""
+        self.turned_at = time.monotonic()
+        """When its loop turned last: it does at least once a second or so while all is well."""
         self._checkpoint_at = self._clock.monotonic()
         self._eager_until = self._checkpoint_at + EAGER_S
         self._aborting: dict[str, float] = {}
@@ -53,6 +56,7 @@ class Supervisor(Actor):
     def _actor_loop(self) -> None:
         try:
             while not self.finished.is_set():
+                self.turned_at = time.monotonic()
                 try:
                     self._receive(self._letters.get(timeout=self._pause_s()))
                 except queue.Empty:
@@ -73,7 +77,7 @@ class Supervisor(Actor):
         """Return how long to wait for a letter: wake-ups are what an idle agent costs."""
         now = self._clock.monotonic()
         away = any(post.lease.revoked or post.state == "opening" for post in self.crew.posts)
-        if away or self._drain_until is not None or now <= self._eager_until:
+        if away or self.drain_until is not None or now <= self._eager_until:
             return TICK_S
         hang_s = self.settings.hang_after_s or CHECKPOINT_S
         return max(TICK_S, min(self._checkpoint_at - now, hang_s / 2))
@@ -101,17 +105,12 @@ class Supervisor(Actor):
             self._drain()  # an envelope of pykka's
 
     def _signalled(self, number: int) -> None:
-        if self._drain_until is None:
+        if self.drain_until is None:
             log.info("draining; a second signal stops at once", signal=number, grace_s=self.settings.grace_s)
             self._drain()
         else:
             self.forced_by = number
             self._end_now()
-
-    @property
-    def draining(self) -> bool:
-        """Whether the run is to end."""
-        return self._drain_until is not None or self.finished.is_set()
 
     # Rounds: what is due by time
 
@@ -121,9 +120,9 @@ class Supervisor(Actor):
         for post in self.crew.posts:
             self._look_at(post, now)
         for flow in self.crew.flows:
-            if flow.resume_at is not None and now >= flow.resume_at and self._drain_until is None:
+            if flow.resume_at is not None and now >= flow.resume_at and self.drain_until is None:
                 self._resume(flow)
-        if all(flow.over for flow in self.crew.flows) or (self._drain_until is not None and now >= self._drain_until):
+        if all(flow.over for flow in self.crew.flows) or (self.drain_until is not None and now >= self.drain_until):
             self._end_now()
         elif now >= self._checkpoint_at:
             # The first position is kept at once: an agent that dies young again and again must get on all the same.
@@ -208,7 +207,7 @@ class Supervisor(Actor):
             return
         flow.failed = True
         pause_s = self.settings.pause_s
-        final = self.settings.once or self._drain_until is not None or self.settings.fail_fast
+        final = self.settings.once or self.drain_until is not None or self.settings.fail_fast
         flow.resume_at = None if final else self._clock.monotonic() + pause_s
         log.error("task failed", task=flow.name, why=why, again_in_s=None if final else pause_s)
         for post in flow.posts:
@@ -244,8 +243,8 @@ class Supervisor(Actor):
     # The end
 
     def _drain(self) -> None:
-        if self._drain_until is None:
-            self._drain_until = self._clock.monotonic() + self.settings.grace_s
+        if self.drain_until is None:
+            self.drain_until = self._clock.monotonic() + self.settings.grace_s
         for post in self.crew.posts:
             post.mailbox.pause(on=False)
         for flow in self.crew.flows:
@@ -260,8 +259,8 @@ class Supervisor(Actor):
         """Close every mailbox, let go of every seat, keep the last positions."""
         if self.finished.is_set():
             return
-        if self._drain_until is None:
-            self._drain_until = self._clock.monotonic()
+        if self.drain_until is None:
+            self.drain_until = self._clock.monotonic()
         try:
             self.crew.let_go()
             self.crew.save("drained" if all(flow.over for flow in self.crew.flows) else "stopped")

@@ -13,13 +13,14 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
+from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from queue import SimpleQueue
 
-    from swak.actors.running import Settings
+    from swak.actors.running import Run, Settings
     from swak.commands.presence import Given, Presence
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
@@ -111,6 +112,13 @@ class Telling(NamedTuple):
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", envvar="SWAK_LOG_FORMAT")
 @click.option("-v", "--verbose", count=True, help="Tell more.")
 @click.option("-q", "--quiet", count=True, help="Tell warnings and trouble only: no view, no receipt of a clean run.")
+@click.option(
+    "--metrics",
+    metavar="[HOST:]PORT",
+    callback=where,
+    envvar="SWAK_METRICS",
+    help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
+)
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
@@ -131,6 +139,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     log_format: Literal["text", "json"],
     verbose: int,
     quiet: int,
+    metrics: Where | None,
     no_view: bool,
     detach: bool,
     name: str | None,
@@ -154,21 +163,19 @@ def up(  # noqa: PLR0917 - click calls it by name
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.datadir import DataDir  # noqa: PLC0415 - see above
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
-    from swak.memory import tune  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
-    level = log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))]
-    telling = Telling(level, log_format, not no_view)
-    log.configure(level, log_format)
+    telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
+    log.configure(telling.level, log_format)
     try:
         topology = compile_recipe(load(path, text, timeout_s))
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
         where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
-        tune()
         with presented(given, where) as presence:
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
-            code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
+            with watched(run, metrics):
+                code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
@@ -187,9 +194,11 @@ def _in_background(given: Given) -> int:
     return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
 
 
-def _made(topology: Topology, settings: Settings) -> Running:
+def _made(topology: Topology, settings: Settings) -> Run:
     from swak.actors.running import Run  # noqa: PLC0415 - see above
+    from swak.memory import tune  # noqa: PLC0415 - see above
 
+    tune()
     own = log.get("swak.up")
     for warning in topology.warnings:
         own.debug("swak check warns", warning=warning)

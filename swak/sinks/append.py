@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak import log
-from swak.sinks.whole import BLOCK_BYTES, read_at, whole_end
+from swak.sinks.whole import BLOCK_BYTES, read_at, slices, whole_end
 
 if TYPE_CHECKING:
     from swak.sinks.guard import Guard
@@ -205,14 +205,17 @@ class AppendFile:
         return b"" if self.size_bytes else self.manner.head
 
     def _append(self, data: bytes) -> None:
-        view, done = memoryview(data), 0
+        done = cut = 0
         try:
-            while done < len(data):
-                done += os.write(self._fd, view[done:])
+            for lines in slices(data, self.manner.framing):
+                cut = done
+                while done - cut < len(lines):
+                    done += os.write(self._fd, lines[done - cut :])
         except OSError:
             if done:
                 end_bytes = os.lseek(self._fd, 0, os.SEEK_CUR)
-                self.debt = Debt(self.identity, end_bytes - done, end_bytes)
+                alone = end_bytes - done == self.size_bytes  # else lines of another writer may stand between ours
+                self.debt = Debt(self.identity, self.size_bytes if alone else end_bytes - done + cut, end_bytes)
                 with suppress(OSError):  # kept in `debt`, paid first at the next try
                     self._pay()
             raise

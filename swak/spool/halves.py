@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from swak.errors import EndOfInput, Refused, Retry
@@ -169,6 +170,8 @@ class SpoolReader(Input):
         self._from: Any = None
         self._rest: Chunk | None = None
         """What is left of a frame; its position is that of the whole one."""
+        self._taken_at: deque[tuple[int, int]] = deque()
+        """Number of each frame that is on its way, and when it was appended."""
         self._save_at = 0.0
         self._notes = ""
         self._losses: dict[str, int] = {}
@@ -200,6 +203,7 @@ class SpoolReader(Input):
         self._begin = self._taken = max(number, self._spool.state.settled)
         self._skip = skip if self._begin == number else 0
         self._rest = None
+        self._taken_at.clear()
         self._before = (self._spool.state.dropped, self._spool.state.damaged)
 
     def read(self) -> Chunk | list[Chunk] | None:
@@ -229,6 +233,7 @@ class SpoolReader(Input):
             if over and ends:
                 raise EndOfInput
             return None
+        self._taken_at.append((taken.number, taken.time_ns))
         body, tags = self._content(taken.recent, taken.body)
         skipped, self._skip = self._skip if taken.number == self._begin + 1 else 0, 0
         if 0 < skipped < body.count:
@@ -261,6 +266,8 @@ class SpoolReader(Input):
         name, number, _ = parts_of(self.settled(SOURCE) if self.settled is not None else None)
         if name == spool.state.spool:
             spool.settle(number)
+        while self._taken_at and self._taken_at[0][0] <= spool.state.settled:
+            self._taken_at.popleft()
         now = self.clock.monotonic()
         if not spool.worth_saving and now < self._save_at:
             return
@@ -293,6 +300,18 @@ class SpoolReader(Input):
             dropped, damaged = spool.state.dropped - self._before[0], spool.state.damaged - self._before[1]
             self._losses = {"dropped, events": dropped, "damaged, batches": damaged}
         return self._losses
+
+    def measures(self) -> Mapping[str, float]:
+        spool = self._spool
+        if spool is None:
+            return {}
+        appended_ns = [at for _, at in list(self._taken_at)[:1]]
+        return {
+            "spool_batches": max(0, spool.last - spool.state.settled),
+            "spool_bytes": spool.size_bytes,
+            "spool_limit_bytes": spool.max_bytes,
+            "spool_oldest_s": max(0.0, (self.clock.time_ns() - appended_ns[0]) / 1e9) if appended_ns else 0.0,
+        }
 
     def extents(self) -> Mapping[str, list[Extent]]:
         spool = self._spool

@@ -42,6 +42,8 @@ class Taken(NamedTuple):
     """As it was appended; None for one that only moves the position: it expired, or is damaged."""
     recent: object | None
     """What was appended, itself, if it is still in memory."""
+    time_ns: int
+    """When it was appended."""
 
 
 class Spool:
@@ -292,8 +294,7 @@ class Spool:
             if self._next > self.last and wait_s:
                 self._grown.wait(wait_s)
             while self._next <= self.last and self._lock_descriptor is not None:
-                taken = self._take_recent() or self._take_from_disk()
-                if taken is not None:
+                if (taken := self._take_recent() or self._take_from_disk()) is not None:
                     return taken
             return None
 
@@ -306,7 +307,8 @@ class Spool:
         recent = self._recents.take(self._next)
         if recent is None:
             return None
-        return self._pass(recent.segment, recent.frame) or Taken(recent.frame.number, None, recent.what)
+        segment, frame, what, _ = recent
+        return self._pass(segment, frame) or Taken(frame.number, None, what, frame.time_ns)
 
     def _take_from_disk(self) -> Taken | None:
         """Return the next frame's batch; None where something else was passed by."""
@@ -323,10 +325,9 @@ class Spool:
         expired = self._pass(segment, found)
         if expired is not None:
             return expired
-        body = segment.body(found)
-        if body is None:
+        if (body := segment.body(found)) is None:
             self._set_aside(segment, Bad(found.start, found.end, found.events, "its checksum does not fit"))
-        return Taken(found.number, body, None)
+        return Taken(found.number, body, None, found.time_ns)
 
     def _place(self) -> tuple[Segment, int]:
         """Return where to look for the next frame."""
@@ -343,7 +344,7 @@ class Spool:
         expired = self.max_age_s is not None and time.time_ns() - frame.time_ns > self.max_age_s * 1e9
         if expired:
             self.state = self.state._replace(dropped=self.state.dropped + frame.events)
-        return Taken(frame.number, None, None) if expired or not frame.events else None
+        return Taken(frame.number, None, None, frame.time_ns) if expired or not frame.events else None
 
     def _go_on_behind(self, segment: Segment) -> None:
         """Go to the next segment. Numbers that are missing then were cut off by somebody else."""

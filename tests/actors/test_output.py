@@ -54,6 +54,24 @@ def test_backoff_grows_to_its_cap_and_never_gives_up() -> None:
         assert sink.arrived == list(range(5))
 
 
+def test_an_output_is_down_until_something_was_delivered() -> None:
+    sink = Down()
+    with Stepping(main(Numbers(5), sink)) as flow:
+        flow.settle_down()
+        for _ in range(40):  # connecting works each time, writing does not
+            flow.clock.advance(0.25)
+            flow.settle_down()
+        view = flow.post("Down").view({})
+        assert view.retries == len(sink.attempts) > 3
+        assert view.down_s == 10
+        sink.up.append(True)
+        flow.clock.advance(output_seat.BACKOFF_MAX_S)
+        flow.settle_down()
+        view = flow.post("Down").view({})
+        assert (view.state, view.down_s) == ("over", None)
+        assert flow.post("Down").down_since is None
+
+
 def test_a_probe_ends_the_backoff_early() -> None:
     sink = Down()
     with Stepping(main(Numbers(5), sink)) as flow:

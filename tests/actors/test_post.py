@@ -17,6 +17,16 @@ def test_a_view_tells_state_figures_and_the_age_of_the_oldest_unsettled_batch() 
         assert flow.post("Sink").view({}).fill == 1.0
 
 
+def test_an_outage_begins_with_the_first_failure() -> None:
+    with Stepping(main(Numbers(5), Sink())) as flow:
+        post = flow.post("Sink")
+        post.note_retry()
+        flow.clock.advance(4)
+        post.note_retry()
+        view = post.view({})
+        assert (view.state, view.retries, view.down_s) == ("retrying", 2, 4)
+
+
 def test_the_last_error_is_kept_for_the_view() -> None:
     with Stepping(main(Numbers(5), Sink())) as flow:
         post = flow.post("Sink")

@@ -160,6 +160,38 @@ def test_a_half_done_write_is_cut_back(path: Path, guard: Guard) -> None:
     assert path.read_bytes() == b"first\nsecond\nthird\n"
 
 
+def test_of_lines_that_took_several_writes_none_stays(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swak.sinks.whole.SLICE_BYTES", 8)
+    file = opened(path, guard)
+    file.write(b"first\n")
+    with size_limit(25), pytest.raises(OSError, match="File too large"):
+        file.write(b"second\nthird\nfourth\nfifth\n")
+    assert path.read_bytes() == b"first\n"
+    file.write(b"second\nthird\nfourth\n")
+    assert path.read_bytes() == b"first\nsecond\nthird\nfourth\n"
+
+
+def test_lines_that_another_writer_put_between_ours_stay_and_so_do_whole_ones_of_ours(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swak.sinks.whole.SLICE_BYTES", 8)
+    file, write = opened(path, guard), os.write
+
+    def interrupted(fd: int, data: bytes) -> int:
+        done = write(fd, data)
+        if data == b"second\n":
+            with path.open("ab") as other:
+                other.write(b"theirs\n")
+        return done
+
+    monkeypatch.setattr(os, "write", interrupted)
+    with size_limit(17), pytest.raises(OSError, match="File too large"):
+        file.write(b"second\nthird\n")
+    assert path.read_bytes() == b"second\ntheirs\n"
+
+
 def test_a_cut_that_fails_is_made_up_for_at_the_next_write(
     path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from swak.formats.plain import utf8
 from swak.sinks import whole
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.guard import Guard
-from swak.sinks.whole import Framing, framing_of, whole_end
+from swak.sinks.whole import Framing, framing_of, slices, whole_end
 
 ONE = msgpack.packb({"message": "x" * 50, "list": [1, {"a": None}]})
 
@@ -116,3 +116,23 @@ def test_lines_come_backwards_however_the_file_is_cut_into_blocks(data: bytes, b
         file.write(data)
         file.flush()
         assert list(whole.lines_backwards(file.fileno()))[::-1] == data.split(b"\n")
+
+
+LINES = st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=40)
+
+
+@given(LINES, st.integers(1, 90))
+def test_lines_are_cut_at_their_ends_into_writes_of_about_one_size(lines: list[bytes], size_bytes: int) -> None:
+    data = b"".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("swak.sinks.whole.SLICE_BYTES", size_bytes)
+        parts = [bytes(part) for part in slices(data, "lines")]
+    assert b"".join(parts) == data
+    assert all(part.endswith(b"\n") for part in parts if part)
+    assert all(len(part) <= size_bytes or part.count(b"\n") == 1 for part in parts)
+
+
+def test_what_is_no_lines_is_written_at_once() -> None:
+    data = b"x\n" * 200_000
+    assert [bytes(part) for part in slices(data, "msgpack")] == [data]
+    assert len(list(slices(data, "lines"))) > 1

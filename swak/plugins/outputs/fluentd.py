@@ -62,6 +62,7 @@ class Fluentd(Output):
 
     hang_after_s: ClassVar[float] = 300.0
 
+    connects = True
     _aborted = False
     _client: Client | None = None
     _batch: Batch | None = None

@@ -60,6 +60,7 @@ class Http(Output):
 
     hang_after_s: ClassVar[float] = 300.0
 
+    connects = True
     _aborted = False
     _client: HttpClient | None = None
     _format: Format | None = None

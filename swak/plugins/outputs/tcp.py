@@ -36,6 +36,7 @@ class Tcp(Output):
     template: str = option('What a line shows, e.g. "{time} {tag} {message}".', default="")
     zone: str = option('Time zone of {time}: "UTC", "local" or a name such as "Asia/Seoul".', default="UTC")
 
+    connects = True
     _aborted = False
     _client: StreamClient | None = None
     _format: Format | None = None

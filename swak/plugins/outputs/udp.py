@@ -41,6 +41,7 @@ class Udp(Output):
     template: str = option('What a line shows, e.g. "{time} {tag} {message}".', default="")
     zone: str = option('Time zone of {time}: "UTC", "local" or a name such as "Asia/Seoul".', default="UTC")
 
+    connects = True
     _aborted = False
     _sock: socket.socket | None = None
     _format: Format | None = None

@@ -1,0 +1,1 @@
+"""Looking whether everything is here that swak needs. Nothing of this changes anything."""

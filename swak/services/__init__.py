@@ -1,0 +1,1 @@
+"""Running a recipe as a service of the system: systemd, launchd, Windows."""
