@@ -27,7 +27,8 @@ def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
             if one.spool is not None and suited.issuperset(one.outlets):
                 spools.add(id(one.spool))
         stages = [
-            replace(one, as_json=one.kind == "filter" and suited.issuperset(one.downstream())) for one in flow.stages
+            replace(one, as_json=one.kind in {"filter", "workers"} and suited.issuperset(one.downstream()))
+            for one in flow.stages
         ]
         made.append(replace(flow, stages=tuple(stages)))
     return tuple(reversed(made))

@@ -9,6 +9,7 @@ from swak.actors.mailbox import BATCHES_MAX, BYTES_MAX
 from swak.actors.supervisor import CHECKPOINT_S
 from swak.options import Duration, Size, longest
 from swak.plugin import Buffer, Input
+from swak.workers.pool import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,21 @@ CHECKPOINT = Duration(CHECKPOINT_S).text()
 
 def outlook(flow: FlowGraph) -> list[str]:
     """Return sentences about a checked flow, one a line. They follow from the recipe alone: nothing is opened."""
-    return [*_waiting(flow), *_giving_up(flow), *_killed(flow)]
+    return [*_spread(flow), *_waiting(flow), *_giving_up(flow), *_killed(flow)]
+
+
+def _spread(flow: FlowGraph) -> list[str]:
+    """Say what worker processes do, and what they might do but for what it keeps."""
+    lines = []
+    for stage in flow.stages:
+        if isinstance(plugin := stage.plugin, Workers):
+            count = f"{plugin.count} worker processes" if plugin.count > 1 else "a worker process"
+            order = "; what comes out of them keeps its order" if plugin.count > 1 else ""
+            lines.append(f"{_listed(plugin.names)} {_verb(plugin.names, 'run')} in {count}{order}.")
+            if plugin.kept:
+                what = f"{plugin.kept[0]} keeps something from one batch to the next"
+                lines.append(f"{_listed(plugin.kept)} {_verb(plugin.kept, 'stay')} in the agent: {what}.")
+    return lines
 
 
 def _ends(flow: FlowGraph) -> list[Stage]:

@@ -251,6 +251,8 @@ class DeadEvent(NamedTuple):
     event: Event
     reason: str
     trace: str = ""
+    stage: str = ""
+    """Of several filters that share a seat: the one that could not take it."""
 
 
 class Outcome:
@@ -269,6 +271,10 @@ class Filter(Plugin):
     """Changes, drops or parses events."""
 
     kind = "filter"
+    spreads: ClassVar[bool | None] = None
+    """Whether copies may work side by side, each on some of the batches (`task(..., workers=2)`): then nothing may be
+    kept from one batch to the next. None: that is so when the class shows no place to keep anything, neither `open`
+    nor `close` of its own nor a method that sets an attribute. False: it stays in the agent, and so do those behind."""
 
     def process(self, event: Event) -> Event | list[Event] | None:
         """Return what takes the event's place: an event, several, or None to drop it.

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from swak.errors import Problem, report
 
+_Kind = Literal["main", "task"]
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
@@ -58,10 +59,11 @@ class Failover(Pipeable):
 class Flow:
     """One `main(...)` or `task(...)`: an input and what follows it."""
 
-    def __init__(self, kind: Literal["main", "task"], parts: tuple[Any, ...], name: str | None) -> None:
+    def __init__(self, kind: _Kind, parts: tuple[Any, ...], name: str | None, workers: int | None = None) -> None:
         self.kind = kind
         self.parts = tuple(one for part in parts for one in _parts(part))
         self.name = name
+        self.workers = workers
         self.place = calling_place()
 
 
@@ -76,14 +78,20 @@ COLLECTED: ContextVar[list[Flow] | None] = ContextVar("swak_flows", default=None
 """While a recipe is loaded, the list that its flows go to."""
 
 
-def main(*parts: Any, name: str | None = None) -> Flow:
-    """Declare a flow whose stages one loop steps on the main thread, downstream first."""
-    return _declare(Flow("main", parts, name))
+def main(*parts: Any, name: str | None = None, workers: int | None = None) -> Flow:
+    """Declare a flow whose stages one loop steps on the main thread, downstream first. It can have no `workers`."""
+    return _declare(Flow("main", parts, name, workers))
 
 
-def task(*parts: Any, name: str | None = None) -> Flow:
-    """Declare a flow with a thread for each stage. `name` keys its checkpoint (else file and ordinal)."""
-    return _declare(Flow("task", parts, name))
+def task(*parts: Any, name: str | None = None, workers: int | None = None) -> Flow:
+    """Declare a flow with a thread for each stage. `name` keys its checkpoint (else file and ordinal).
+
+    With `workers=2` the filters that directly follow the input run in two processes of their own, which get whole
+    batches by turns; what comes out keeps its order. That pays when parsing is what takes the time. It holds for
+    filters up to the first branch, buffer or output, those of the recipe's own file included, which each worker
+    therefore runs once. A filter that keeps something from one batch to the next stays in the agent (`Filter.spreads`).
+    """
+    return _declare(Flow("task", parts, name, workers))
 
 
 def failover(*children: Any, last: Any = None, start: Literal["ip", "random"] | int = 0) -> Failover:

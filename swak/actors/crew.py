@@ -18,6 +18,7 @@ from swak.actors.output import OutputSeat
 from swak.actors.post import Outlet, Post, Site
 from swak.actors.restarts import Intensity
 from swak.actors.router import FailoverSeat
+from swak.actors.workers import WorkersSeat
 from swak.budget import Budget
 from swak.ledger import Reading
 from swak.log import get
@@ -40,6 +41,7 @@ log = get("swak.supervisor")
 SEATS: dict[str, type[Seat]] = {
     "input": InputSeat,
     "filter": FilterSeat,
+    "workers": WorkersSeat,
     "buffer": BufferSeat,
     "output": OutputSeat,
     "tags": TagsSeat,

@@ -12,18 +12,27 @@ from swak.plugin import DeadEvent, Filter, Outcome, process_each
 from swak.topology.tags import compile_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from swak.actors.lease import Lease
     from swak.actors.messages import Letter
     from swak.actors.post import Outlet, Post
     from swak.narrowing import Piece
 
+    Parts = Sequence[tuple[Sequence[Outlet], Batch]]
+
 
 class SplittingSeat(Seat):
     """Emits parts of the head letter; when all are accepted, the head is done."""
 
-    def emit_parts(self, letter: Letter, parts: Sequence[tuple[Sequence[Outlet], Batch]], outcome: Outcome) -> None:
+    def conclude(self, letter: Letter, outcome: Outcome, filtered: Mapping[str, int]) -> None:
+        """Bury what is dead, then send each part to every outlet. `filtered`: by stage."""
+        ack = letter.batch.ack
+        outlets = list(self.post.outlets.values())
+        parts = [(outlets, Batch(body, tags, ack)) for body, tags in outcome.parts if body.count]
+        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome, filtered))
+
+    def emit_parts(self, letter: Letter, parts: Parts, outcome: Outcome, filtered: Mapping[str, int]) -> None:
         """Send each batch to its outlets under parts of the letter's Ack, then count and let the letter go.
 
         One batch for one outlet carries the letter's own Ack and serial: after a death in the middle it is skipped.
@@ -46,7 +55,7 @@ class SplittingSeat(Seat):
         def then() -> None:
             if not ways and not passed:
                 ack.settle()
-            self.done(letter, out=out, dead=outcome.dead, filtered=outcome.filtered, made=outcome.made)
+            self.done(letter, out=out, dead=outcome.dead, filtered=filtered, made=outcome.made)
 
         self.emit(ways, then)
 
@@ -61,11 +70,9 @@ class FilterSeat(SplittingSeat):
         if not self.opened:
             self.open_plugin()
         outcome = letter.suspects.piecewise(letter.batch, self._process)
-        ack = letter.batch.ack
-        outlets = list(self.post.outlets.values())
-        found = encoded_parts(outcome.parts) if self.post.stage.as_json else outcome.parts
-        parts = [(outlets, Batch(body, tags, ack)) for body, tags in found if body.count]
-        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
+        if self.post.stage.as_json:
+            outcome.parts = encoded_parts(outcome.parts)
+        self.conclude(letter, outcome, {self.post.stage.name: outcome.filtered})
 
     def _process(self, piece: Piece) -> Outcome:
         plugin = self.lease.plugin
@@ -110,7 +117,7 @@ class TagsSeat(SplittingSeat):
         if lost is not None:
             outcome.dead = [DeadEvent(event, "no route") for event in lost.events()]
         parts = [(self._routes[number][1], part) for number, part in groups.items()]
-        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome))
+        self.bury(ack.origin, outcome.dead, lambda: self.emit_parts(letter, parts, outcome, {}))
 
     def _route(self, tag: str) -> int:
         number = self._numbers.get(tag)

@@ -63,6 +63,8 @@ class Mailbox:
         self.upstream: dict[str, Mailbox] = {}
         self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
+        self.beside_bytes = 0
+        """What the seat made of letters that are still here, and keeps."""
         self.freed: Callable[[], None] = _silent
         """Called when bytes have left, where memory is limited."""
         self._clock = clock
@@ -71,6 +73,7 @@ class Mailbox:
         self._arrived = threading.Condition(self._lock)
         self._control: deque[Shown] = deque()
         self._data: deque[Letter] = deque()
+        self.ahead = 0  # how many letters the seat has in hand besides the one that is shown
         self._held: deque[Letter] = deque()
         self._released = 0  # events of the first held letter that were flushed already
         self._bytes = 0
@@ -111,19 +114,15 @@ class Mailbox:
             self._data.append(Letter(batch, self._serial, offer))
             self._bytes += size_bytes
             self._kept_bytes += size_bytes
-            self._arrived_events[edge] += batch.count  # after the commit: no thread's death looks like a loss
+            self._arrived_events[edge] = (
+                self._arrived_events.get(edge, 0) + batch.count
+            )  # after the commit: no thread's death looks like a loss
             self._accepted[edge] = key
             self._waiting.discard(edge)
         self.bell()
         for tap in self.taps:
             tap(edge, batch)
         return True
-
-    def admit(self, edge: str, sender: Mailbox) -> None:
-        """Let somebody send who is not of the graph: the end does not wait for him."""
-        with self._lock:
-            self._arrived_events.setdefault(edge, 0)
-            self.upstream[edge] = sender
 
     def end(self, lease: Lease, edge: str) -> None:
         """Note that nothing comes from `edge` any more."""
@@ -152,14 +151,6 @@ class Mailbox:
         with self._lock:
             self._poked = True
             self._arrived.notify()
-        self.bell()
-
-    def pause(self, *, on: bool) -> None:
-        """Shut the gate for data until this is called again, or open it. It outlives seats."""
-        with self._lock:
-            self.paused = on
-            self.resting = False
-            self._arrived.notify_all()
         self.bell()
 
     def wake(self) -> None:
@@ -200,7 +191,7 @@ class Mailbox:
         if due_at is not None and now >= due_at and not (self._ticked and ready):
             return Sign.TICK
         if ready:
-            return Sign.READ if self._source else self._data[0]
+            return Sign.READ if self._source else self._data[self.ahead]
         if not self.blocked and not self._data and self.edges and self._ended >= self.edges:
             return Sign.END
         return None
@@ -208,7 +199,7 @@ class Mailbox:
     def _may_show(self, now: float) -> bool:
         """Tell whether the gate is open, and there is something behind it."""
         shut = self.blocked or self.paused or now < self._shut_until
-        return not shut and (self._source or bool(self._data))
+        return not shut and (self._source or len(self._data) > self.ahead)
 
     def _patience_s(self, due_at: float | None) -> float | None:
         now = self._clock.monotonic()
@@ -241,11 +232,18 @@ class Mailbox:
             tally = self._counted(counts)
             letter = self._data.popleft()
             self.tally = tally
+            self.ahead = max(0, self.ahead - 1)
             self._bytes -= letter.batch.size_bytes
             self._kept_bytes -= letter.batch.size_bytes
             waiting = list(self._waiting)
         self._poke_upstream(waiting)
         self.freed()
+
+    def pass_over(self, lease: Lease) -> None:
+        """Show the letter after this one next. The seat has both in hand; the first one in is still the first done."""
+        with self._lock:
+            lease.check()
+            self.ahead += 1
 
     def count(self, lease: Lease, counts: Tally) -> None:
         """Add counts without taking anything away: what an input read."""
@@ -319,6 +317,7 @@ class Mailbox:
                 self._put_back()
             self._recount()
             self.blocked = False
+            self.ahead = self.beside_bytes = 0
             self._shut_until = 0.0
             self._ticked = False
             while Sign.OPEN in self._control:
@@ -347,7 +346,7 @@ class Mailbox:
     @property
     def kept_bytes(self) -> int:
         """Bytes of all letters, those of the held zone too. Read without the lock."""
-        return 0 if self.closed else self._kept_bytes
+        return 0 if self.closed else self._kept_bytes + self.beside_bytes
 
     def head(self) -> Letter | None:
         """Return the letter that is next."""

@@ -106,6 +106,12 @@ class Post:
             log.warning("plugin failed in passing", stage=self.name, call=what, error=repr(error))
             return None
 
+    def pause(self, *, on: bool) -> None:
+        """Shut the mailbox's gate for data until this is called again, or open it. It outlives seats."""
+        self.mailbox.paused = on
+        self.mailbox.resting = False  # after the gate: who rests then has seen it
+        self.mailbox.wake()
+
     def downstream(self) -> list[Mailbox]:
         """Return the mailboxes that this post writes to."""
         return [outlet.mailbox for outlet in self.outlets.values()]

@@ -15,7 +15,7 @@ from swak.plugin import DeadEvent
 from swak.stats import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from swak.ack import Origin
     from swak.actors.lease import Lease
@@ -195,7 +195,7 @@ class Seat(Actor):
         assert self._burial is not None
         origin, dead, then = self._burial
         flow, stage = self.post.flow.name, self.post.stage.name
-        letters = [DeadLetter(one.event, origin, flow, stage, one.reason, one.trace) for one in dead]
+        letters = [DeadLetter(one.event, origin, flow, one.stage or stage, one.reason, one.trace) for one in dead]
         try:
             self.post.site.dead_letters.append(letters)
         except OSError as error:
@@ -227,7 +227,7 @@ class Seat(Actor):
         *,
         out: int,
         dead: Sequence[DeadEvent] = (),
-        filtered: int = 0,
+        filtered: Mapping[str, int] | None = None,
         made: int = 0,
         elsewhere: int = 0,
     ) -> None:
@@ -236,8 +236,7 @@ class Seat(Actor):
         counts.into = letter.batch.count - elsewhere
         counts.out = out
         counts.made = made
-        if filtered:
-            counts.filtered[self.post.stage.name] = filtered
+        counts.filtered.update({stage: count for stage, count in (filtered or {}).items() if count})
         for one in dead:
             counts.dead[one.reason] += 1
         self.mailbox.done(self.lease, counts)

@@ -246,7 +246,7 @@ class Supervisor(Actor):
         if self.drain_until is None:
             self.drain_until = self._clock.monotonic() + self.settings.grace_s
         for post in self.crew.posts:
-            post.mailbox.pause(on=False)
+            post.pause(on=False)
         for flow in self.crew.flows:
             post = flow.posts[0]
             post.draining = True

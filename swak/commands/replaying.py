@@ -57,7 +57,7 @@ def ways_back(recipe: Recipe, counts: Mapping[tuple[str, str], int], file: str) 
 
     ConfigError names the stages that the recipe does not have.
     """
-    topology = compile_recipe(recipe)
+    topology = _compiled(recipe)
     known = [(flow.name, stage.name) for flow in topology.flows for stage in flow.stages]
     problems = [
         Problem(f"{flow}/{stage} refused {count} of them, and this recipe has no such stage", _mend(known), file)
@@ -67,6 +67,11 @@ def ways_back(recipe: Recipe, counts: Mapping[tuple[str, str], int], file: str) 
     if problems:
         raise ConfigError(problems)
     return [_way_back(recipe, *place) for place in known if place in counts]
+
+
+def _compiled(recipe: Recipe) -> Topology:
+    """Compile without worker processes: letters go back to one filter, not to all that share a seat."""
+    return compile_recipe(recipe, spread=False)
 
 
 def _mend(known: Sequence[tuple[str, str]]) -> str:
@@ -79,7 +84,7 @@ def _way_back(recipe: Recipe, flow: str, stage: str) -> Way:
         return (kept.letter.flow, kept.letter.stage) == (flow, stage)
 
     def topology(source: Input) -> Topology:
-        whole = compile_recipe(recipe)
+        whole = _compiled(recipe)
         graph = next(one for one in whole.flows if one.name == flow)
         found = graph.stage(stage)
         heads = found.outlets if found.kind == "input" else (found.router or found.name,)
@@ -93,16 +98,14 @@ def way_into(recipe: Recipe, file: str, flow: str | None, only: frozenset[str] |
 
     ConfigError when it has no such flow, or several and none is named.
     """
-    names = [
-        one.name for one in compile_recipe(recipe).flows if flow is not None or not one.input.name.endswith(".out")
-    ]
+    names = [one.name for one in _compiled(recipe).flows if flow is not None or not one.input.name.endswith(".out")]
     if (flow is None and len(names) > 1) or (flow is not None and flow not in names):
         what = "it has several flows" if flow is None else f"there is no flow {flow}"
         raise ConfigError([Problem(what, f"name one of {', '.join(names)}: --into {file}:{names[0]}", file)])
     name = names[0] if flow is None else flow
 
     def topology(source: Input) -> Topology:
-        whole = compile_recipe(recipe)
+        whole = _compiled(recipe)
         graph = next(one for one in whole.flows if one.name == name)
         return _behind(whole, graph, graph.input.outlets, source)
 
@@ -111,7 +114,7 @@ def way_into(recipe: Recipe, file: str, flow: str | None, only: frozenset[str] |
 
 def flows_of(recipe: Recipe) -> frozenset[str]:
     """Return the names of a recipe's flows, those behind buffers on disk included."""
-    return frozenset(one.name for one in compile_recipe(recipe).flows)
+    return frozenset(one.name for one in _compiled(recipe).flows)
 
 
 def _behind(whole: Topology, graph: FlowGraph, heads: tuple[str, ...], source: Input) -> Topology:

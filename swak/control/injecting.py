@@ -36,7 +36,7 @@ class Injector:
         self.check(post)
         events = [self._event(row, tag) for row in rows]
         if post.injected is None:
-            post.mailbox.admit(INJECTED, self._sender)
+            post.mailbox.upstream[INJECTED] = self._sender
             post.injected = Sources(None)
         deadline = self._clock.monotonic() + wait_s
         acks: list[tuple[Ack, int]] = []

@@ -187,7 +187,7 @@ class Agent:
             raise RequestError("over", f"{post.name} cannot be paused: the run is ending")
         if on is not post.mailbox.paused:
             _log.info("an operator pauses a stage" if on else "an operator resumes a stage", stage=post.name)
-        post.mailbox.pause(on=on)
+        post.pause(on=on)
         return {"stage": post.name, "paused": on}
 
     def restart(self, request: Request, client: Client) -> Work:
@@ -207,7 +207,7 @@ class Agent:
         if now:
             yield from self._replaced(post, old, until_s, client)
             return {"stage": post.name, "restarts": post.restarts}
-        post.mailbox.pause(on=True)
+        post.pause(on=True)
         try:
             while not self._is_idle(post):
                 _hurry(post)  # what is held, or not synced, would come again
@@ -219,12 +219,14 @@ class Agent:
         finally:
             post.share.flushing = False
             if not was_paused:
-                post.mailbox.pause(on=False)
+                post.pause(on=False)
         return {"stage": post.name, "restarts": post.restarts}
 
     def _is_idle(self, post: Post) -> bool:
         box = post.mailbox
-        return box.resting and not box.blocked and not box.has_held and post.lease.in_plugin_since is None
+        return (
+            box.resting and not box.blocked and not (box.has_held or box.ahead) and post.lease.in_plugin_since is None
+        )
 
     def _replaced(self, post: Post, old: object, until_s: float, client: Client) -> Work:
         self.run.signals.put(Renew(post, post.lease))

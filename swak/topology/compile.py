@@ -12,20 +12,26 @@ from swak.topology.findings import Report
 from swak.topology.graph import FlowGraph, Topology
 from swak.topology.splitting import split
 from swak.topology.wiring import Wiring
+from swak.workers.spreading import spread_out
 
 FLOW_NAME_MAX = 100
 """Characters in a flow's name: it keys checkpoints and stands in every line of the log."""
 
 
-def compile_recipe(recipe: Recipe) -> Topology:
-    """Return the checked topology. ConfigError names every problem of every flow, with file, line and mend."""
+def compile_recipe(recipe: Recipe, *, spread: bool = True) -> Topology:
+    """Return the checked topology. ConfigError names every problem of every flow, with file, line and mend.
+
+    Without `spread` each filter is a stage of its own, whatever `workers=` says.
+    """
     report = Report()
     if not recipe.flows:
         mend = "declare one, e.g. task(in_.FileTailing(...), out.Stdout())"
         report.problem("the recipe declares no flow", mend, Place(recipe.file))
     names = _flow_names(recipe, report)
     named = zip(names, recipe.flows, strict=True)
-    flows = tuple(FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named)
+    flows = [FlowGraph(name, flow.kind, Wiring(flow, report).stages()) for name, flow in named]
+    declared = zip(flows, recipe.flows, strict=True)
+    flows = [spread_out(graph, flow, report) if spread else graph for graph, flow in declared]
     parts = tuple(part for flow in flows for part in split(flow, report))
     find_conflicts(recipe, parts, report)
     if report.problems:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from swak.plugin import Plugin
     from swak.recipe import Place
 
-Kind = Literal["input", "filter", "buffer", "output", "tags", "failover"]
+Kind = Literal["input", "filter", "workers", "buffer", "output", "tags", "failover"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from swak.errors import ConfigError, Problem
 from swak.recipe import Chain, Flow, Pipeable, Recipe
 from swak.syntax import parse
 from swak.topology.compile import compile_recipe
+from swak.workers.orders import FILE, TEXT
 
 RECIPE_BYTES_MAX = 10_000_000
 """No recipe is larger: what is (a log, a device) was named by mistake."""
@@ -48,25 +49,58 @@ def load_file(path: str | Path) -> Recipe:
 
 def load_text(text: str, file: str = "<text>") -> Recipe:
     """Load a recipe's text, e.g. `in_.Counter(5) | out.Stdout()`. ConfigError names every problem."""
+    stem = re.sub(r"\W", "_", "text" if file.startswith("<") else Path(file).stem)
+    return _run(*_module(text, file, f"swak_recipe_{next(_numbers)}_{stem}"), file)
+
+
+def run_again(text: str, file: str, name: str) -> ModuleType:
+    """Run a recipe in a worker process, for its classes: under the name that its module has where it was loaded."""
+    tree, module, beside = _module(text, file, name)
+    _, problems, _ = _collect(tree, module, beside, file)
+    if problems:
+        raise ConfigError(problems)
+    return module
+
+
+def _module(text: str, file: str, name: str) -> tuple[ast.Module, ModuleType, Beside]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     tree = parse(text, file)
     path = None if file.startswith("<") else Path(file).absolute()
     folder = path.parent if path else Path(os.curdir).absolute()
-    stem = re.sub(r"\W", "_", path.stem if path else "text")
-    module = ModuleType(f"swak_recipe_{next(_numbers)}_{stem}", ast.get_docstring(tree))
+    module = ModuleType(name, ast.get_docstring(tree))
+    module.__dict__.update({TEXT: text, FILE: file})
     if path:
         module.__file__ = str(path)
     else:
         linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))  # at the end: a recipe called redis.py must not hide the package of that name
-    return _run(tree, module, Beside(folder, module, tree, file), file)
+    return tree, module, Beside(folder, module, tree, file)
 
 
 def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Recipe:
-    flows: list[Flow] = []
-    problems: list[Problem] = []
-    causes: list[BaseException] = []
+    flows, problems, causes = _collect(tree, module, beside, file)
+    loaded = Recipe(tuple(flows), file)
+    if problems or not flows:
+        del sys.modules[module.__name__]
+        if flows or not problems:
+            try:
+                compile_recipe(loaded)
+            except ConfigError as error:
+                problems += error.problems
+        ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line))
+        raise ConfigError(ordered) from next(iter(causes), None)
+    return loaded
+
+
+_Found = tuple[list[Flow], list[Problem], list[BaseException]]
+"""What a recipe declares, what is wrong with it, and what it raised."""
+
+
+def _collect(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> _Found:
+    """Run the recipe."""
+    found: _Found = [], [], []
+    flows, problems, causes = found
 
     def execute() -> None:
         recipe.COLLECTED.set(flows)
@@ -79,17 +113,7 @@ def _run(tree: ast.Module, module: ModuleType, beside: Beside, file: str) -> Rec
     module.__dict__[_TELL] = _tell
     sys.modules[module.__name__] = module  # it stays: options are read there, and pickle finds the recipe's classes
     copy_context().run(execute)
-    loaded = Recipe(tuple(flows), file)
-    if problems or not flows:
-        del sys.modules[module.__name__]
-        if flows or not problems:
-            try:
-                compile_recipe(loaded)
-            except ConfigError as error:
-                problems += error.problems
-        ordered = sorted(dict.fromkeys(problems), key=lambda one: (one.file, one.line))
-        raise ConfigError(ordered) from next(iter(causes), None)
-    return loaded
+    return found
 
 
 def _execute(tree: ast.Module, module: ModuleType, file: str, causes: list[BaseException]) -> list[Problem]:

@@ -120,6 +120,8 @@ def _label(stage: Stage, joins: set[str]) -> str:
 
 
 def _start(stage: Stage) -> str:
+    if stage.kind == "workers":
+        return f" (workers: {getattr(stage.plugin, 'count', 0)})"
     return f" (start: {stage.start})" if stage.kind == "failover" and stage.start != 0 else ""
 
 

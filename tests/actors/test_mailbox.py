@@ -222,26 +222,26 @@ def test_reasons_beyond_a_bound_are_counted_together(mailbox: Mailbox, lease: Le
 
 def test_a_paused_mailbox_shows_everything_but_data(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
     mailbox.put(lease, "up", _batch(), 1)
-    mailbox.pause(on=True)
+    mailbox.paused = True
     assert _get(mailbox, lease) is None
     assert mailbox.wakes_at(None) is None
     assert mailbox.wakes_at(clock.monotonic() + 5) == clock.monotonic() + 5
     mailbox.tell(Sign.WAKE)
     assert _get(mailbox, lease) is Sign.WAKE
     assert _get(mailbox, lease, clock.monotonic()) is Sign.TICK
-    mailbox.pause(on=False)
+    mailbox.paused = False
     assert isinstance(_get(mailbox, lease), Letter)
 
 
 def test_a_pause_outlives_the_seat_and_holds_the_end_back_while_data_waits(mailbox: Mailbox, lease: Lease) -> None:
     mailbox.put(lease, "up", _batch(), 1)
     mailbox.end(lease, "up")
-    mailbox.pause(on=True)
+    mailbox.paused = True
     mailbox.reseat()
     successor = Lease(None)
     assert _get(mailbox, successor) is Sign.OPEN
     assert _get(mailbox, successor) is None
-    mailbox.pause(on=False)
+    mailbox.paused = False
     mailbox.done(successor)
     assert _get(mailbox, successor) is Sign.END
 
@@ -253,9 +253,6 @@ def test_a_seat_rests_when_nothing_was_shown_to_it_since_the_last_word(mailbox: 
     mailbox.tell(Sign.WAKE)
     _get(mailbox, lease)
     assert not rests(mailbox)
-    _get(mailbox, lease)
-    mailbox.pause(on=True)
-    assert not rests(mailbox), "it has to look once more"
 
 
 def rests(mailbox: Mailbox) -> bool:
@@ -272,7 +269,7 @@ def test_a_tap_sees_what_has_arrived_and_nothing_that_had_no_room(mailbox: Mailb
 
 def test_who_is_let_in_besides_is_poked_and_not_waited_for(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
     guest, own = Mailbox("guest", [], clock), Lease(None)
-    mailbox.admit("guest", guest)
+    mailbox.upstream["guest"] = guest
     for number in range(BATCHES_MAX):
         mailbox.put(own, "guest", _batch(), number + 1)
     assert not mailbox.put(own, "guest", _batch(), 99)
@@ -284,3 +281,42 @@ def test_who_is_let_in_besides_is_poked_and_not_waited_for(mailbox: Mailbox, lea
         mailbox.done(lease)
     mailbox.end(lease, "up")
     assert _get(mailbox, lease) is Sign.END
+
+
+def test_a_letter_that_is_passed_over_stays_and_the_next_one_is_shown(mailbox: Mailbox, lease: Lease) -> None:
+    batches = [_batch(), _batch(), _batch()]
+    for number, batch in enumerate(batches, 1):
+        mailbox.put(lease, "up", batch, number)
+    shown = []
+    for _ in range(2):
+        letter = _get(mailbox, lease)
+        assert isinstance(letter, Letter)
+        shown.append(letter.batch)
+        mailbox.pass_over(lease)
+    assert shown == batches[:2]
+    assert mailbox.levels().batches == 3
+    mailbox.done(lease)
+    third = _get(mailbox, lease)
+    assert isinstance(third, Letter)
+    assert third.batch is batches[2]
+    mailbox.pass_over(lease)
+    mailbox.end(lease, "up")
+    assert _get(mailbox, lease) is None, "what is in hand is not done: this is not the end"
+    mailbox.done(lease)
+    mailbox.done(lease)
+    assert _get(mailbox, lease) is Sign.END
+
+
+def test_a_successor_is_shown_all_that_was_passed_over(mailbox: Mailbox, lease: Lease) -> None:
+    first, second = _batch(), _batch()
+    for number, batch in ((1, first), (2, second)):
+        mailbox.put(lease, "up", batch, number)
+        mailbox.pass_over(lease)
+    mailbox.beside_bytes = 500
+    assert mailbox.kept_bytes == 520
+    mailbox.reseat()
+    assert mailbox.kept_bytes == 20
+    assert _get(mailbox, lease) is Sign.OPEN
+    letter = _get(mailbox, lease)
+    assert isinstance(letter, Letter)
+    assert letter.batch is first

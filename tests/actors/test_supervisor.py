@@ -46,7 +46,7 @@ def test_a_signal_drains_and_a_second_one_ends_at_once() -> None:
 
 def test_an_ack_that_is_dropped_unsettled_is_found_and_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(self: FilterSeat, letter: Letter) -> None:
-        self.done(letter, out=0, filtered=letter.batch.count)
+        self.done(letter, out=0, filtered={"Pass": letter.batch.count})
 
     monkeypatch.setattr(FilterSeat, "on_letter", forget)
     with pytest.raises(SwakError, match="dropped unsettled"), running(task(Numbers(10), Pass(), Sink())):

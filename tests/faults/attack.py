@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import swak.actors
+import swak.workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
 ACTORS = str(Path(swak.actors.__file__).parent)
-CORE = (ACTORS, str(Path(ACTORS).parent / "ack.py"))
+CORE = (ACTORS, str(Path(ACTORS).parent / "ack.py"), str(Path(swak.workers.__file__).parent))
 SHELL = ("running.py",)
 """What calls main's loop is no seat: an exception there ends the program, as in any main thread."""
 SPARED = ("with ", "finally")
@@ -39,6 +40,13 @@ class LineShot:
         self._left = number
         self._kind = kind
         self._outside = {"Seat.die", "Seat.leave", "Post.attempt", "Actor.retire", "MainLoop.run", "MainLoop._step"}
+        self._outside |= {
+            "Workers.close",
+            "Child.end",
+            "Child.close",
+            "Child.kill",
+            "Child._shut",
+        }  # as any plugin's `close`
         self.fired = ""
 
     def __enter__(self) -> Self:

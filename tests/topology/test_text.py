@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swak import Filter, Input, Output, failover, task
+from swak import Filter, Input, Output, failover, out, task
 from swak.recipe import Recipe
 from swak.topology.compile import compile_recipe
 from swak.topology.text import as_dot, as_mermaid, as_text
@@ -64,6 +64,12 @@ def test_the_start_of_a_failover_that_joins_branches_is_shown_where_it_is_drawn(
     text = drawn(Numbers(), [Upper(), Upper()], failover(Keep(), Keep(), start=1))
     assert text.count("start: 1") == 1
     assert "\n  [Failover] (start: 1)\n" in text
+
+
+def test_workers_are_shown_with_their_number() -> None:
+    flow = task(Numbers(), out.Json(), out.Drop("n > 1"), Keep(), workers=3)
+    text = as_text(compile_recipe(Recipe((flow,))))
+    assert "Numbers → Json+Drop (workers: 3) → Keep" in text
 
 
 def test_a_terminal_without_line_drawing_gets_ascii() -> None:

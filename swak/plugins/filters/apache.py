@@ -33,6 +33,8 @@ class Apache(AccessLog):
         `task(in_.FileTailing("/var/log/apache2/access.log"), out.Apache(), out.Stdout())`
     """
 
+    spreads = True
+
     format: Literal["combined", "common", "vhost"] = option("Which LogFormat Apache writes.", default="combined")
 
     def open(self) -> None:

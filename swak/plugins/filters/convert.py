@@ -31,6 +31,8 @@ class Convert(Strict):
         `task(in_.FileTailing("access.log"), out.Nginx(), out.Convert({"status": "int"}), out.Stdout())`
     """
 
+    spreads = True
+
     types: dict[str, Literal["int", "float", "bool", "str"]] = option("Type of each field.")
     nulls: list[str] = option("Texts that become None.", default=["", "-"])
 

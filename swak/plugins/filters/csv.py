@@ -29,6 +29,8 @@ class Csv(Table):
         `task(in_.FileTailing("orders.csv"), out.Csv(["id", "customer", "total"]), out.Stdout())`
     """
 
+    spreads = True
+
     separator: str = option("Character between two values.", default=",")
     quote: str | None = option("Character around values that need it; None: quotes mean nothing.", default='"')
 

@@ -35,6 +35,8 @@ class Drop(Filter):
         `task(in_.FileTailing("access.log"), out.Nginx(), out.Drop('status < 400 and request != "-"'), out.Stdout())`
     """
 
+    spreads = True
+
     when: str | dict[str, Any] = option("Condition under which an event goes.")
 
     def check(self) -> list[tuple[str, str]]:

@@ -30,6 +30,8 @@ class Grep(Filter):
         `task(in_.FileTailing("app.log"), out.Grep("ERROR|WARN", exclude={"message": "healthz"}), out.Stdout())`
     """
 
+    spreads = True
+
     include: dict[str, str] | str | None = option("Patterns that must match, by field.", default=None)
     exclude: dict[str, str] | str | None = option("Patterns that must not match, by field.", default=None)
 

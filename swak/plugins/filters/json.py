@@ -31,6 +31,8 @@ class Json(LineParser):
         `task(in_.FileTailing("app.jsonl"), out.Json(time_field="ts"), out.Stdout())`
     """
 
+    spreads = True
+
     field: str = option("Record field that holds the text; `outer.inner` leads into one.", default="message")
     time_field: str | None = option("Field of the object that holds the event's time.", default=None)
 

@@ -29,6 +29,8 @@ class Kv(LineParser):
         `task(in_.FileTailing("audit.log"), out.Kv(between=";", equals=":", rest="text"), out.Stdout())`
     """
 
+    spreads = True
+
     between: str = option("Text between two pairs.", default=" ")
     equals: str = option("Text between a key and its value.", default="=")
     quotes: str = option("Characters that may enclose a value; the same one ends it.", default="\"'")

@@ -27,6 +27,8 @@ class Logfmt(LineParser):
         `task(in_.FileTailing("app.log"), out.Logfmt(), out.Time("ts"), out.Stdout())`
     """
 
+    spreads = True
+
     growth = GROWTH
     row_bytes = ROW_BYTES
 

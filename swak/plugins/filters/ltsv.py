@@ -29,6 +29,8 @@ class Ltsv(LineParser):
         `task(in_.FileTailing("access.ltsv"), out.Ltsv(), out.Stdout())`
     """
 
+    spreads = True
+
     unescape: bool = option("Whether a backslash spells tabs and line ends.", default=False)
 
     growth = GROWTH

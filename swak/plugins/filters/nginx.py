@@ -28,6 +28,8 @@ class Nginx(AccessLog):
         `task(in_.FileTailing("/var/log/nginx/access.log"), out.Nginx(), out.Stdout())`
     """
 
+    spreads = True
+
     format: Literal["combined", "common"] = option("Which log_format nginx writes.", default="combined")
 
     def open(self) -> None:

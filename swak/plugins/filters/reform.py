@@ -46,6 +46,8 @@ class Reform(Filter):
         `task(in_.FileTailing("app.log"), out.Reform(set={"at": "${hostname}/${tag}"}, delete=["pid"]), out.Stdout())`
     """
 
+    spreads = True
+
     set: dict[str, Any] | None = option("Fields to set, with their values.", default=None)
     rename: dict[str, str] | None = option("New names of fields, by their old ones.", default=None)
     delete: list[str] | None = option("Fields to take out.", default=None)

@@ -31,6 +31,8 @@ class Regex(PatternFilter):
         `task(in_.FileTailing("app.log"), out.Regex(r"^(?P<level>\w+) (?P<message>.*)"), out.Stdout())`
     """
 
+    spreads = True
+
     pattern: str = option("Regular expression with a named group, `(?P<name>...)`, for each field.")
     time_field: str | None = option("Group that holds the event's time.", default=None)
     time_format: str | None = option('How that time is written, such as "%d.%m.%Y %H:%M:%S".', default=None)

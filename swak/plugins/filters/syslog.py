@@ -36,6 +36,8 @@ class Syslog(LineParser):
         `task(in_.FileTailing("/var/log/syslog"), out.Syslog(zone="local"), out.Stdout())`
     """
 
+    spreads = True
+
     format: Literal["auto", "rfc3164", "rfc5424"] = option("Which lines to take.", default="auto")
     zone: str = option('Zone of times without one: "UTC", "local" or a name such as "Asia/Seoul".', default="UTC")
 

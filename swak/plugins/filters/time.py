@@ -44,6 +44,8 @@ class Time(Strict):
         `task(in_.FileTailing("app.jsonl"), out.Json(), out.Time("at", "ms", keep=False), out.Stdout())`
     """
 
+    spreads = True
+
     field: str = option("Record field that holds the time.", default="time")
     format: str | list[str] = option("How the time is written.", default="iso")
     zone: str = option('Zone of times without one: "UTC", "local", "+09:00" or "Asia/Seoul".', default="UTC")

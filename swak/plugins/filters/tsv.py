@@ -26,6 +26,8 @@ class Tsv(Table):
         `task(in_.FileTailing("people.tsv"), out.Tsv(["name", "age"]), out.Stdout())`
     """
 
+    spreads = True
+
     unescape: bool = option("Whether a backslash spells tabs and line ends.", default=False)
 
     def split(self, lines: Sequence[str]) -> list[list[str]]:

@@ -38,6 +38,8 @@ class W3C(LineParser):
         `task(in_.FileTailing("u_ex*.log", header=["#Date:", "#Fields:"]), out.W3C(), out.Stdout())`
     """
 
+    spreads = False
+
     fields: list[str] | None = option("Fields of the lines before any #Fields.", default=None)
     decode: bool = option('Whether "-" becomes None, and "+" in headers a space.', default=False)
 
