@@ -133,6 +133,8 @@ class Share:
         self._mailboxes: list[Keeper] = []
         self.waits = False
         """Whether the flow's input has read something that there is no room for. Buffers let go what they hold then."""
+        self.flushing = False
+        """Whether an operator waits for what buffers hold and outputs have not synced."""
         self.wanted_bytes = 0
         """What it waits, or waited last, for."""
         self.entering_bytes = 0
@@ -164,6 +166,11 @@ class Share:
         """Return what the flow's mailboxes keep."""
         return sum(mailbox.kept_bytes for mailbox in self._mailboxes)
 
+    @property
+    def hurried(self) -> bool:
+        """Whether what is held back is to be let go: there is no room for more, or an operator has asked for it."""
+        return self.waits or self.flushing
+
     def retry(self) -> None:
         """Have the input ask again."""
         self._mailboxes[0].poke()
@@ -174,13 +181,15 @@ class Share:
         `due_at`: when it wants to by itself; `awaited`: whether the senders wait. While more of theirs comes in, one
         sync does for all that came in GROUP_S.
         """
-        if self.waits or (awaited and not self.coming):
+        if self.hurried or (awaited and not self.coming):
             return 0.0
         grouped_at = synced_at + GROUP_S if awaited else None
         return min((at for at in (due_at, grouped_at) if at is not None), default=None)
 
     def note_early(self, stage: str) -> None:
-        """Count a batch that a buffer released early. The first one is told in the log."""
+        """Count a batch that a buffer released early for want of memory. The first one is told in the log."""
+        if self.flushing:
+            return
         self.early[stage] += 1
         if self.early[stage] == 1:
             _log.warning("the memory limit is reached; a buffer releases early from now on", stage=stage)

@@ -14,6 +14,18 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 COMMANDS = {
     "up": ("swak.commands.up:up", "Run a recipe."),
+    "ps": ("swak.commands.agents:ps", "List the agents that run."),
+    "status": ("swak.commands.agents:status", "Tell how an agent goes."),
+    "stop": ("swak.commands.agents:stop", "Drain an agent and wait for its end."),
+    "restart": ("swak.commands.agents:restart", "Stop an agent and start it again, or renew one of its stages."),
+    "logs": ("swak.commands.agents:logs", "Print the log of an agent in the background."),
+    "top": ("swak.commands.looking:top", "Show the live view of an agent."),
+    "tap": ("swak.commands.looking:tap", "Print the events that pass a stage of an agent."),
+    "flush": ("swak.commands.steering:flush", "Let buffers go and outputs sync now."),
+    "pause": ("swak.commands.steering:pause", "Have a stage take nothing more."),
+    "resume": ("swak.commands.steering:resume", "Let a paused stage go on."),
+    "inject": ("swak.commands.steering:inject", "Put events into a stage."),
+    "stacks": ("swak.commands.steering:stacks", "Print where every thread of an agent is."),
     "check": ("swak.commands.check:check", "Check a recipe without starting anything."),
     "graph": ("swak.commands.graph:graph", "Draw the flow of a recipe."),
     "list": ("swak.commands.list_:list_", "List the plugins that recipes can use."),

@@ -46,8 +46,28 @@ if sys.platform == "win32":
             raise BlockingIOError(error.errno, error.strerror) from error
         finally:
             os.lseek(descriptor, 0, os.SEEK_SET)
+
+    def is_locked(descriptor: int) -> bool:
+        """Tell whether another opening of the file has locked it."""
+        try:
+            lock_file(descriptor)
+        except BlockingIOError:
+            return True
+        os.lseek(descriptor, LOCK_AT, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return False
 else:
 
     def lock_file(descriptor: int) -> None:
         """Lock a file for this opening of it. BlockingIOError when another has it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def is_locked(descriptor: int) -> bool:
+        """Tell whether another opening of the file has locked it."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: those who look are not in each other's way
+        except BlockingIOError:
+            return True
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False

@@ -24,6 +24,7 @@ COLOURS = {
     "opening": "cyan",
     "running": "green",
     "blocked": "yellow",
+    "paused": "bold yellow",
     "retrying": "bold red",
     "hung": "bold red",
     "waiting": "bold magenta",

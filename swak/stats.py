@@ -66,8 +66,8 @@ class StageView(NamedTuple):
     stage: str
     kind: str
     state: str
-    """opening, running, retrying (an output is down), blocked (waits for room downstream), waiting (for a restart),
-    failed (the task is paused after too many restarts), over."""
+    """opening, running, retrying (an output is down), blocked (waits for room downstream), paused (by an operator),
+    waiting (for a restart), failed (the task is paused after too many restarts), over."""
     tally: Tally
     mailbox_batches: int
     mailbox_bytes: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from swak.clock import SYSTEM, Clock
 from swak.log import Log
@@ -34,6 +34,13 @@ class Process(NamedTuple):
 
     cpu_percent: float
     rss_bytes: int
+
+
+class Gauge(Protocol):
+    """Reads CPU and memory of the process that is watched."""
+
+    def read(self) -> Process:
+        """Return CPU since the last reading, and resident memory."""
 
 
 class Frame(NamedTuple):
@@ -101,14 +108,23 @@ class View:
     """
 
     def __init__(
-        self, snapshot: Callable[[], Sequence[StageView]], recipe: str, console: Console | None, clock: Clock = SYSTEM
+        self,
+        snapshot: Callable[[], Sequence[StageView]],
+        recipe: str,
+        console: Console | None,
+        clock: Clock = SYSTEM,
+        *,
+        gauge: Gauge | None = None,
+        up_s: float = 0.0,
     ) -> None:
+        """Watch this process, or another one whose `gauge` is given and that is `up_s` old already."""
         self._snapshot = snapshot
         self._recipe = recipe
         self._console = console
         self._clock = clock
         self._rates = Rates()
-        self._started_s = clock.monotonic()
+        self._started_s = clock.monotonic() - up_s
+        self._gauge = gauge
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="swak-view", daemon=True)
 
@@ -121,7 +137,7 @@ class View:
         self._over.set()
         self._thread.join(2.0)
 
-    def frame(self, meter: Meter | None = None) -> Frame:
+    def frame(self, meter: Gauge | None = None) -> Frame:
         """Return what is to be shown now."""
         now_s = self._clock.monotonic()
         views = tuple(self._snapshot())
@@ -144,7 +160,7 @@ class View:
 
         from swak.picture import render  # noqa: PLC0415 - see above
 
-        meter = Meter()
+        meter = self._gauge or Meter()
         with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
             while not self._over.wait(REFRESH_S):
                 live.update(render(self.frame(meter)), refresh=True)
@@ -153,7 +169,7 @@ class View:
         if self._over.wait(1.0):  # so short a run has its receipt, and need not pay for structlog and psutil
             return
         _log.info("running", recipe=self._recipe, stages=len(self._snapshot()))
-        meter = Meter()
+        meter = self._gauge or Meter()
         while not self._over.wait(PROGRESS_S):
             _log.info("progress", **progress(self.frame(meter)))
 

@@ -32,8 +32,8 @@ class BufferSeat(Seat):
         return 0.0 if self._is_waited_for() else self.plugin.due_at()
 
     def _is_waited_for(self) -> bool:
-        """Whether events have to stay outside for want of memory, and some of that is used here."""
-        return self.post.share.waits and self.mailbox.has_held
+        """Whether somebody waits for what is held here."""
+        return self.post.share.hurried and self.mailbox.has_held
 
     def on_letter(self, letter: Letter) -> None:
         if letter.suspects.deaths >= KILLERS_MAX:  # never in pieces: what is held is held by letters

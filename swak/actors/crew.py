@@ -47,6 +47,8 @@ SEATS: dict[str, type[Seat]] = {
     "tags": TagsSeat,
     "failover": FailoverSeat,
 }
+INJECTED = "(injected)"
+"""The edge by which events come into a mailbox that an operator put in."""
 LEAVE_S = 2.0
 """How long a seat that is let go may take to close its plugin before the process goes on without it."""
 
@@ -271,7 +273,12 @@ class Crew:
 
     def leaks(self) -> list[str]:
         """Name Acks that were dropped unsettled."""
-        return [leak for post in self.posts if post.sources is not None for leak in post.sources.leaks()]
+        return [leak for sources in self.sources() for leak in sources.leaks()]
+
+    def sources(self) -> list[Sources]:
+        """Return those of every input, and those of what operators put in."""
+        both = [sources for post in self.posts for sources in (post.sources, post.injected)]
+        return [sources for sources in both if sources is not None]
 
     def oldest(self) -> dict[str, float | None]:
         """Return, by flow, when its oldest unsettled batch was read."""
@@ -291,6 +298,11 @@ class Crew:
             notes = running.notes() if final else ""
             figures = settled, will_replay, lost, notes, post.losses(), plugin.replays
             receipts.append(InputReceipt(flow.name, post.stage.name, *figures))
+        for post in self.posts:
+            if post.injected is not None:
+                read, settled = post.injected.counts()
+                name = f"{INJECTED} {post.stage.name}"
+                receipts.append(InputReceipt(post.flow.name, name, settled, 0, read - settled, replays=False))
         return receipts
 
 

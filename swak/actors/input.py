@@ -158,7 +158,7 @@ class InputSeat(Seat):
         return placed
 
     def due_at(self) -> float | None:
-        answers = self.mailbox.blocked and type(self.plugin).answer is not Input.answer
+        answers = (self.mailbox.blocked or self.mailbox.paused) and type(self.plugin).answer is not Input.answer
         return self._answer_at if answers or self.post.state == LEAVING else None
 
     def on_tick(self) -> None:

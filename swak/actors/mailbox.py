@@ -54,6 +54,12 @@ class Mailbox:
         self.closed = False
         self.blocked = False
         """Whether the seat waits for room downstream."""
+        self.paused = False
+        """Whether an operator has shut the gate for data. Control, pokes and ticks still pass."""
+        self.resting = False
+        """Whether the seat was last seen waiting here, with nothing shown to it."""
+        self.taps: tuple[Callable[[str, Batch], None], ...] = ()
+        """Shown each batch with its edge when it has arrived. They must be quick and never raise."""
         self.upstream: dict[str, Mailbox] = {}
         self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
@@ -67,7 +73,7 @@ class Mailbox:
         self._arrived = threading.Condition(self._lock)
         self._control: deque[Shown] = deque()
         self._data: deque[Letter] = deque()
-        self._ahead = 0  # how many letters the seat has in hand besides the one that is shown
+        self.ahead = 0  # how many letters the seat has in hand besides the one that is shown
         self._held: deque[Letter] = deque()
         self._released = 0  # events of the first held letter that were flushed already
         self._bytes = 0
@@ -108,10 +114,14 @@ class Mailbox:
             self._data.append(Letter(batch, self._serial, offer))
             self._bytes += size_bytes
             self._kept_bytes += size_bytes
-            self._arrived_events[edge] += batch.count  # after the commit: no thread's death looks like a loss
+            self._arrived_events[edge] = (
+                self._arrived_events.get(edge, 0) + batch.count
+            )  # after the commit: no thread's death looks like a loss
             self._accepted[edge] = key
             self._waiting.discard(edge)
         self.bell()
+        for tap in self.taps:
+            tap(edge, batch)
         return True
 
     def end(self, lease: Lease, edge: str) -> None:
@@ -158,6 +168,7 @@ class Mailbox:
             while True:
                 lease.check()
                 shown = self._next(due_at)
+                self.resting = shown is None
                 if shown is not None:
                     self._ticked = shown is Sign.TICK
                     return shown
@@ -176,22 +187,25 @@ class Mailbox:
                 self.blocked = False
                 return Sign.POKE
         now = self._clock.monotonic()
-        gate_open = not self.blocked and now >= self._shut_until
-        ready = gate_open and (self._source or len(self._data) > self._ahead)
+        ready = self._may_show(now)
         if due_at is not None and now >= due_at and not (self._ticked and ready):
             return Sign.TICK
         if ready:
-            return Sign.READ if self._source else self._data[self._ahead]
+            return Sign.READ if self._source else self._data[self.ahead]
         if not self.blocked and not self._data and self.edges and self._ended >= self.edges:
             return Sign.END
         return None
 
+    def _may_show(self, now: float) -> bool:
+        """Tell whether the gate is open, and there is something behind it."""
+        shut = self.blocked or self.paused or now < self._shut_until
+        return not shut and (self._source or len(self._data) > self.ahead)
+
     def _patience_s(self, due_at: float | None) -> float | None:
         now = self._clock.monotonic()
-        opened = not self.blocked and now >= self._shut_until and (self._source or len(self._data) > self._ahead)
-        if opened or (due_at is not None and due_at <= now):
+        if self._may_show(now) or (due_at is not None and due_at <= now):
             return 0.0  # also when that became so after `_next` looked at the clock: nobody would wake us
-        times = [due_at, None if self.blocked or self._shut_until >= FOREVER else self._shut_until]
+        times = [due_at, None if self.blocked or self.paused or self._shut_until >= FOREVER else self._shut_until]
         later = [time for time in times if time is not None and time > now]
         return min(later) - now if later else None
 
@@ -218,7 +232,7 @@ class Mailbox:
             tally = self._counted(counts)
             letter = self._data.popleft()
             self.tally = tally
-            self._ahead = max(0, self._ahead - 1)
+            self.ahead = max(0, self.ahead - 1)
             self._bytes -= letter.batch.size_bytes
             self._kept_bytes -= letter.batch.size_bytes
             waiting = list(self._waiting)
@@ -229,7 +243,7 @@ class Mailbox:
         """Show the letter after this one next. The seat has both in hand; the first one in is still the first done."""
         with self._lock:
             lease.check()
-            self._ahead += 1
+            self.ahead += 1
 
     def count(self, lease: Lease, counts: Tally) -> None:
         """Add counts without taking anything away: what an input read."""
@@ -303,7 +317,7 @@ class Mailbox:
                 self._put_back()
             self._recount()
             self.blocked = False
-            self._ahead = self.beside_bytes = 0
+            self.ahead = self.beside_bytes = 0
             self._shut_until = 0.0
             self._ticked = False
             while Sign.OPEN in self._control:

@@ -143,6 +143,13 @@ class Broken(NamedTuple):
     reason: str
 
 
+class Renew(NamedTuple):
+    """An operator wants a fresh plugin in this seat."""
+
+    post: Post
+    lease: Lease
+
+
 class Stop(NamedTuple):
     """Drain, or stop at once."""
 

@@ -70,7 +70,7 @@ class OutputSeat(DeliveringSeat):
     def _sync_at(self) -> float | None:
         """When the plugin wants to sync. While senders, or others for memory, wait: when there is no more to write."""
         due_at = self.plugin.due_at() if self.opened else None
-        if self.opened and self.mailbox.has_held and self.mailbox.head() is None:
+        if self.opened and self.mailbox.has_held and (self.mailbox.paused or self.mailbox.head() is None):
             return self.post.share.sync_at(due_at, self._synced_at, awaited=self._awaited)
         return due_at
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 log = get("swak.seat")
 T = TypeVar("T")
 
+PAUSABLE = ("running", "retrying")
+"""States of a stage that works, or would: one that is paused looks so."""
+
 
 class Site(NamedTuple):
     """What all seats of a run share."""
@@ -55,6 +58,8 @@ class Post:
         """By the name of the stage downstream."""
         self.sources: Sources | None = None
         """Of an input: its sources, and how far they are settled."""
+        self.injected: Sources | None = None
+        """What operators put into the mailbox, and how much of it is settled."""
         self.lease = Lease(None)
         self.seat: Seat | None = None
         self.state = "opening"
@@ -101,6 +106,12 @@ class Post:
             log.warning("plugin failed in passing", stage=self.name, call=what, error=repr(error))
             return None
 
+    def pause(self, *, on: bool) -> None:
+        """Shut the mailbox's gate for data until this is called again, or open it. It outlives seats."""
+        self.mailbox.paused = on
+        self.mailbox.resting = False  # after the gate: who rests then has seen it
+        self.mailbox.wake()
+
     def downstream(self) -> list[Mailbox]:
         """Return the mailboxes that this post writes to."""
         return [outlet.mailbox for outlet in self.outlets.values()]
@@ -124,7 +135,7 @@ class Post:
             flow=self.flow.name,
             stage=self.stage.name,
             kind=self.stage.kind,
-            state="blocked" if self.state == "running" and self.mailbox.blocked else self.state,
+            state=self._shown_state(),
             tally=levels.tally,
             mailbox_batches=levels.batches,
             mailbox_bytes=levels.size_bytes,
@@ -140,3 +151,8 @@ class Post:
             retries=self.retries,
             down_s=None if down_since is None else now - down_since,
         )
+
+    def _shown_state(self) -> str:
+        if self.mailbox.paused and self.state in PAUSABLE:
+            return "paused"
+        return "blocked" if self.state == "running" and self.mailbox.blocked else self.state

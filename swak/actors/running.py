@@ -80,6 +80,11 @@ class Run:
         self._loop = MainLoop(main_flows) if main_flows else None
 
     @property
+    def draining(self) -> bool:
+        """Whether the run is on its way to its end, or there."""
+        return self.supervisor.drain_until is not None or self.supervisor.finished.is_set()
+
+    @property
     def forced_by(self) -> int | None:
         """The signal that ended the run before it was drained, if any."""
         return self.supervisor.forced_by
@@ -147,9 +152,9 @@ class Run:
         if self.supervisor.entered and not self.supervisor.finished.is_set():
             self.signals.put(Stop(now=True))
             self.wait(DRAIN_S)
+        for sources in self.crew.sources():
+            sources.close()
         for post in self.crew.posts:
-            if post.sources is not None:
-                post.sources.close()
             post.mailbox.discard()
         self.settings.data_dir.close()
 

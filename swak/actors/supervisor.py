@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from swak.actors.actor import Actor, Inbox
-from swak.actors.messages import Broken, Died, Down, Over, Ready, Sign, Stop, Turned, Up
+from swak.actors.messages import Broken, Died, Down, Over, Ready, Renew, Sign, Stop, Turned, Up
 from swak.log import get
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ class Supervisor(Actor):
             log.error("output is gone for good; the run stops", stage=letter.post.name, reason=letter.reason)
             self.crew.flow_of(letter.post).failed = True
             self._end_now()
+        elif isinstance(letter, Renew):
+            if letter.lease is letter.post.lease and not letter.lease.over:
+                self._replace(letter.post, "an operator has asked for it", asked=True)
         elif isinstance(letter, Stop):
             self._end_now() if letter.now else self._drain()
         elif not isinstance(letter, Over):
@@ -163,8 +166,11 @@ class Supervisor(Actor):
 
     # Restarts
 
-    def _replace(self, post: Post, why: str, trace: str | None = None) -> None:
-        """Fence first, then abort, then seat: a successor sits down when nothing of the old lease can land any more."""
+    def _replace(self, post: Post, why: str, trace: str | None = None, *, asked: bool = False) -> None:
+        """Fence first, then abort, then seat: a successor sits down when nothing of the old lease can land any more.
+
+        What somebody has `asked` for is no failure.
+        """
         flow = self.crew.flow_of(post)
         lease = post.lease
         if lease.revoked:
@@ -173,11 +179,12 @@ class Supervisor(Actor):
         self.crew.revoke(post, lease)
         self._tell_router(post, up=False)
         post.restarts += 1
-        post.note_error(why)
+        if not asked:
+            post.note_error(why)
         log.warning("seat is replaced", stage=post.name, why=why, **({"trace": trace} if trace else {}))
         self._aborting[post.name] = self._clock.monotonic()
         self.crew.clear_away(post, lease)
-        if flow.intensity.exceeded_by(self._clock.monotonic()):
+        if not asked and flow.intensity.exceeded_by(self._clock.monotonic()):
             times, window_s = self.settings.deaths_max + 1, self.settings.window_s
             self._fail(flow, f"{post.name} was the last of {times} deaths in {window_s:g} s: {why}")
 
@@ -238,6 +245,8 @@ class Supervisor(Actor):
     def _drain(self) -> None:
         if self.drain_until is None:
             self.drain_until = self._clock.monotonic() + self.settings.grace_s
+        for post in self.crew.posts:
+            post.pause(on=False)
         for flow in self.crew.flows:
             post = flow.posts[0]
             post.draining = True

@@ -48,6 +48,16 @@ def size(_ctx: click.Context, _option: click.Parameter, value: str | None) -> Si
         raise click.BadParameter(str(error)) from error
 
 
+def agent_name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Read the name of an agent."""
+    from swak.background.naming import check_name  # noqa: PLC0415 - `--help` needs none of it
+
+    try:
+        return None if value is None else check_name(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def recipe_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add RECIPE, `-e TEXT` and `--timeout` to a command."""
     for decorate in (

@@ -12,7 +12,7 @@ import click
 
 from swak import log
 from swak.cli import HELP_NAMES
-from swak.commands.given import EXIT_STATE, TEXT, duration, load, recipe_arguments, size
+from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from swak.actors.running import Run, Settings
+    from swak.commands.presence import Given, Presence
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
@@ -119,6 +120,9 @@ class Telling(NamedTuple):
     help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
 )
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
+@click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
+@click.option("--ready-fd", type=int, hidden=True)
 def up(  # noqa: PLR0917 - click calls it by name
     path: str | None,
     text: str | None,
@@ -137,6 +141,9 @@ def up(  # noqa: PLR0917 - click calls it by name
     quiet: int,
     metrics: Where | None,
     no_view: bool,
+    detach: bool,
+    name: str | None,
+    ready_fd: int | None,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
 
@@ -144,30 +151,31 @@ def up(  # noqa: PLR0917 - click calls it by name
     as text keeps state only when one of the first three is set.
 
     Exit codes: 0 all is well, 1 something was lost or a task failed, 2 wrong usage, 74 the data directory cannot be
-    used, 78 bad recipe, 128 + N when signal N had to be sent twice.
+    used or the name is taken, 78 bad recipe, 128 + N when signal N had to be sent twice.
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
+    from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
+
+    given = Given(path, text, name, ready_fd)
+    if detach and ready_fd is None:
+        sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.datadir import DataDir  # noqa: PLC0415 - see above
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
-    from swak.memory import tune  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
-    level = log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))]
-    telling = Telling(level, log_format, not no_view)
-    log.configure(level, log_format)
+    telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
+    log.configure(telling.level, log_format)
     try:
         topology = compile_recipe(load(path, text, timeout_s))
-        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME")
-        from_text = path is None or path == "-"
-        limit = Limit(dead_letters_max, dead_letters_full)
-        where = DataDir.resolve(data_dir, ephemeral or (from_text and not named), limit)
-        tune()
-        settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
-        run = _made(topology, settings)
-        with watched(run, metrics):
-            code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT))
+        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
+        where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
+        with presented(given, where) as presence:
+            settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
+            run = _made(topology, settings)
+            with watched(run, metrics):
+                code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
@@ -176,9 +184,21 @@ def up(  # noqa: PLR0917 - click calls it by name
     sys.exit(code)
 
 
+def _in_background(given: Given) -> int:
+    from swak.commands.agents import start_in_background  # noqa: PLC0415 - the foreground needs none of it
+
+    if given.path == "-":
+        raise click.UsageError("a recipe from standard input cannot run in the background: give a file, or -e TEXT")
+    if (given.path is None) == (given.text is None):
+        raise click.UsageError("give either a RECIPE (a file) or -e TEXT")
+    return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
+
+
 def _made(topology: Topology, settings: Settings) -> Run:
     from swak.actors.running import Run  # noqa: PLC0415 - see above
+    from swak.memory import tune  # noqa: PLC0415 - see above
 
+    tune()
     own = log.get("swak.up")
     for warning in topology.warnings:
         own.debug("swak check warns", warning=warning)
@@ -187,11 +207,13 @@ def _made(topology: Topology, settings: Settings) -> Run:
     return Run(topology, settings)
 
 
-def run_to_end(run: Running, telling: Telling, view: View | None) -> int:
+def run_to_end(run: Running, telling: Telling, view: View | None, presence: Presence | None = None) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
     try:
         with _signals_to(run.signals):
             run.start()
+            if presence is not None:
+                presence.serve(run)
             if view is not None:
                 view.start()
             try:
@@ -204,7 +226,10 @@ def run_to_end(run: Running, telling: Telling, view: View | None) -> int:
             receipt = run.receipt()
     finally:
         run.close()
-    return _finish(receipt, telling, run.forced_by)
+    code = _finish(receipt, telling, run.forced_by)
+    if presence is not None:
+        presence.end(code, receipt)
+    return code
 
 
 def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:

@@ -61,6 +61,12 @@ class Guard:
         if self.aborted:
             raise aborted_error()
 
+    def follow(self, number: int, fd: int) -> None:
+        """Let `fd` lead where descriptor `number` of the process leads by now; never after `abort`."""
+        with self._lock:
+            if not self.aborted and not os.path.samestat(os.fstat(number), os.fstat(fd)):
+                os.dup2(number, fd, inheritable=False)
+
     def abort(self) -> None:
         """Make every call on the descriptors fail from now on, and wake the owner's thread out of the present one.
 

@@ -9,12 +9,15 @@ import socket
 import stat
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from swak.errors import Gone, Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swak.sinks.guard import Guard
 
 _INHERITED = re.compile(r"/dev/(?:stdout|stderr|fd/(\d+))")
@@ -66,6 +69,7 @@ class Stream:
         self._shared = False
         self._inherited = False
         self._socket: socket.socket | None = None
+        self._follow: Callable[[], None] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -83,6 +87,8 @@ class Stream:
         fd = _reopened(number) if kind in ("pipe", "terminal") else None
         if fd is None:
             self._adopt(os.dup(number), kind, guard, shared=True)
+            if kind == "file":  # a log that is rotated: the process then has another file under that number
+                self._follow = partial(guard.follow, number, self._fd)
         else:
             self._adopt(fd, kind, guard, shared=False)
 
@@ -99,6 +105,7 @@ class Stream:
 
     def close(self, guard: Guard) -> None:
         """Give the descriptor back. What was sent of an unfinished write stays known."""
+        self._follow = None
         if self._socket is not None:
             self._socket.detach()
             self._socket = None
@@ -121,6 +128,8 @@ class Stream:
         already; lines that are equal byte for byte stand for one another, so this holds for whatever comes next.
         """
         deadline = time.monotonic() + wait_s
+        if self._follow is not None:
+            self._follow()
         if self._sent and not data.startswith(self._sent):
             if not self._sent.endswith(b"\n"):
                 self._write_from(b"\n", 0, deadline)  # other lines come now: end the torn one

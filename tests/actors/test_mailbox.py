@@ -220,6 +220,69 @@ def test_reasons_beyond_a_bound_are_counted_together(mailbox: Mailbox, lease: Le
     assert tally.dead["other"] == 5
 
 
+def test_a_paused_mailbox_shows_everything_but_data(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
+    mailbox.put(lease, "up", _batch(), 1)
+    mailbox.paused = True
+    assert _get(mailbox, lease) is None
+    assert mailbox.wakes_at(None) is None
+    assert mailbox.wakes_at(clock.monotonic() + 5) == clock.monotonic() + 5
+    mailbox.tell(Sign.WAKE)
+    assert _get(mailbox, lease) is Sign.WAKE
+    assert _get(mailbox, lease, clock.monotonic()) is Sign.TICK
+    mailbox.paused = False
+    assert isinstance(_get(mailbox, lease), Letter)
+
+
+def test_a_pause_outlives_the_seat_and_holds_the_end_back_while_data_waits(mailbox: Mailbox, lease: Lease) -> None:
+    mailbox.put(lease, "up", _batch(), 1)
+    mailbox.end(lease, "up")
+    mailbox.paused = True
+    mailbox.reseat()
+    successor = Lease(None)
+    assert _get(mailbox, successor) is Sign.OPEN
+    assert _get(mailbox, successor) is None
+    mailbox.paused = False
+    mailbox.done(successor)
+    assert _get(mailbox, successor) is Sign.END
+
+
+def test_a_seat_rests_when_nothing_was_shown_to_it_since_the_last_word(mailbox: Mailbox, lease: Lease) -> None:
+    assert not rests(mailbox)
+    _get(mailbox, lease)
+    assert rests(mailbox)
+    mailbox.tell(Sign.WAKE)
+    _get(mailbox, lease)
+    assert not rests(mailbox)
+
+
+def rests(mailbox: Mailbox) -> bool:
+    return mailbox.resting
+
+
+def test_a_tap_sees_what_has_arrived_and_nothing_that_had_no_room(mailbox: Mailbox, lease: Lease) -> None:
+    seen: list[tuple[str, int]] = []
+    mailbox.taps = (lambda edge, batch: seen.append((edge, batch.count)),)
+    for number in range(BATCHES_MAX + 1):
+        mailbox.put(lease, "up", _batch(number + 1), number + 1)
+    assert seen == [("up", number + 1) for number in range(BATCHES_MAX)]
+
+
+def test_who_is_let_in_besides_is_poked_and_not_waited_for(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
+    guest, own = Mailbox("guest", [], clock), Lease(None)
+    mailbox.upstream["guest"] = guest
+    for number in range(BATCHES_MAX):
+        mailbox.put(own, "guest", _batch(), number + 1)
+    assert not mailbox.put(own, "guest", _batch(), 99)
+    guest.block()
+    mailbox.done(lease)
+    assert _get(guest, own) is Sign.POKE
+    assert mailbox.levels().arrived == {"up": 0, "guest": BATCHES_MAX}
+    while mailbox.head() is not None:
+        mailbox.done(lease)
+    mailbox.end(lease, "up")
+    assert _get(mailbox, lease) is Sign.END
+
+
 def test_a_letter_that_is_passed_over_stays_and_the_next_one_is_shown(mailbox: Mailbox, lease: Lease) -> None:
     batches = [_batch(), _batch(), _batch()]
     for number, batch in enumerate(batches, 1):

@@ -1,0 +1,279 @@
+"""What an agent can be asked for over its control socket."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swak import __version__
+from swak.actors.messages import Renew
+from swak.control.figures import told_view
+from swak.control.injecting import Injector
+from swak.control.protocol import VERSION, Request, RequestError
+from swak.control.stages import find
+from swak.control.tapping import Tap, condition, watch
+from swak.log import Log
+from swak.view import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swak.actors.post import Post
+    from swak.actors.running import Run
+    from swak.control.server import Client, Told, Verb, Work
+
+FLUSH_S, RENEW_S, INJECT_S = 10.0, 10.0, 10.0
+"""How long these wait by default."""
+WAIT_MAX_S = 3600.0
+FRAMES_MAX = 50
+"""Frames shown of each stack, the innermost ones."""
+
+_log = Log("swak.control")
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    code: int
+    receipt: str
+    troubles: list[str]
+
+
+class Agent:
+    """What a run looks like to those who control it. All verbs are called by the control thread."""
+
+    def __init__(self, run: Run, name: str, recipe: str, details: Mapping[str, Any]) -> None:
+        self.run = run
+        self.name = name
+        self.recipe = recipe
+        self.outcome: Outcome | None = None
+        """Set when the run is over and its receipt was made."""
+        self._details = dict(details)
+        self._began_s = time.monotonic()
+        self._meter: Meter | None = None
+        self._injector = Injector(run.settings.clock)
+        self._posts = run.crew.posts
+
+    def verbs(self) -> dict[str, Verb]:
+        """Return the verbs by name."""
+        return {
+            "hello": self.hello,
+            "status": self.status,
+            "snapshot": self.snapshot,
+            "flush": self.flush,
+            "pause": self.pause,
+            "resume": self.resume,
+            "restart": self.restart,
+            "tap": self.tap,
+            "inject": self.inject,
+            "stacks": self.stacks,
+            "stop": self.stop,
+        }
+
+    # Looking
+
+    def hello(self, request: Request, _client: Client) -> Told:
+        """Tell who is here, and what can be asked for."""
+        request.all_taken()
+        return {"protocol": VERSION, "swak": __version__, "name": self.name, "verbs": sorted(self.verbs())}
+
+    def status(self, request: Request, _client: Client) -> Told:
+        """Tell how it goes, in few figures."""
+        request.all_taken()
+        views = self.run.snapshot()
+        oldest_s = max((view.oldest_s for view in views if view.oldest_s is not None), default=None)
+        inputs = [view for view in views if view.kind == "input"]
+        told = {
+            "name": self.name,
+            "pid": os.getpid(),
+            "state": self._state(),
+            "recipe": self.recipe,
+            "uptime_s": round(time.monotonic() - self._began_s, 3),
+            "swak": __version__,
+            "grace_s": self.run.settings.grace_s,
+            "events": sum(view.tally.out for view in inputs),
+            "dead": sum(view.tally.dead.total() for view in views),
+            "errors": sum(view.errors for view in views),
+            "restarts": sum(view.restarts for view in views),
+            "oldest_s": None if oldest_s is None else round(oldest_s, 3),
+            "stages": {f"{view.flow}/{view.stage}": view.state for view in views},
+        }
+        return {**self._details, **told}
+
+    def snapshot(self, request: Request, _client: Client) -> Told:
+        """Tell everything that the live view shows."""
+        request.all_taken()
+        self._meter = self._meter or Meter()
+        process = self._meter.read()
+        return {
+            "name": self.name,
+            "recipe": self.recipe,
+            "uptime_s": time.monotonic() - self._began_s,
+            "process": process._asdict(),
+            "views": [told_view(view) for view in self.run.snapshot()],
+        }
+
+    def stacks(self, request: Request, _client: Client) -> Told:
+        """Tell where every thread is."""
+        request.all_taken()
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        own = threading.get_ident()
+        found = []
+        for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the only way to see other threads
+            name = names.get(ident, f"thread {ident}")
+            stage = name.removeprefix("swak:") if any(name == f"swak:{post.name}" for post in self._posts) else None
+            lines = traceback.format_stack(frame)[-FRAMES_MAX:]
+            if ident != own:
+                found.append({"thread": name, "stage": stage, "stack": [line.rstrip() for line in lines]})
+        return {"threads": sorted(found, key=lambda one: (one["stage"] is None, str(one["thread"])))}
+
+    def tap(self, request: Request, client: Client) -> Work:
+        """Show what passes a stage."""
+        post = self._stage(request, default=self._last())
+        where = condition(request.text("where", ""))
+        sample, limit = int(request.number("sample", 1, 1, 1e9)), int(request.number("limit", 0, 0, 1e9))
+        request.all_taken("stage", "where", "sample", "limit")
+        return watch(Tap(post, self._posts), client, where, sample, limit)
+
+    # Acting
+
+    def flush(self, request: Request, client: Client) -> Work:
+        """Let go what buffers hold and outputs have not synced, and wait until what was read by now is settled."""
+        wait_s = request.number("wait_s", FLUSH_S, 0, WAIT_MAX_S)
+        request.all_taken("wait_s")
+        return self._flush(wait_s, client)
+
+    def _flush(self, wait_s: float, client: Client) -> Work:
+        began_s = time.monotonic()
+        try:
+            while (left := self._unsettled_since(began_s)) and time.monotonic() < began_s + wait_s:
+                if client.ending:
+                    break
+                for post in self._posts:
+                    _hurry(post)
+                yield None
+        finally:
+            for post in self._posts:
+                post.share.flushing = False
+        held = {post.name: post.mailbox.tally.held for post in self._posts if post.mailbox.tally.held}
+        return {"flushed": not left, "waiting_flows": left, "held": held}
+
+    def _unsettled_since(self, began_s: float) -> list[str]:
+        """Name flows that have events which were read before that moment and are not settled."""
+        found = {}
+        for post in self._posts:
+            for sources in (post.sources, post.injected):
+                oldest = sources.oldest() if sources is not None else None
+                if oldest is not None and oldest <= began_s:
+                    found[post.flow.name] = True
+        return list(found)
+
+    def pause(self, request: Request, _client: Client) -> Told:
+        """Have a stage take nothing from its mailbox; an input reads no more."""
+        return self._gate(request, on=True)
+
+    def resume(self, request: Request, _client: Client) -> Told:
+        """Undo `pause`."""
+        return self._gate(request, on=False)
+
+    def _gate(self, request: Request, *, on: bool) -> Told:
+        post = self._stage(request)
+        request.all_taken("stage")
+        if on and (self._state() != "running" or post.lease.over):
+            raise RequestError("over", f"{post.name} cannot be paused: the run is ending")
+        if on is not post.mailbox.paused:
+            _log.info("an operator pauses a stage" if on else "an operator resumes a stage", stage=post.name)
+        post.pause(on=on)
+        return {"stage": post.name, "paused": on}
+
+    def restart(self, request: Request, client: Client) -> Work:
+        """Put a fresh plugin into a stage."""
+        post = self._stage(request)
+        now = request.flag("now")
+        wait_s = request.number("wait_s", RENEW_S, 0, WAIT_MAX_S)
+        request.all_taken("stage", "now", "wait_s")
+        if self._state() != "running" or post.lease.over:
+            raise RequestError("over", f"{post.name} cannot be restarted: the run is ending")
+        return self._renew(post, now, wait_s, client)
+
+    def _renew(self, post: Post, now: bool, wait_s: float, client: Client) -> Work:
+        """Wait until the stage has nothing in its hands, unless it is to be `now`; then the supervisor replaces it."""
+        old, was_paused = post.lease, post.mailbox.paused
+        until_s = time.monotonic() + wait_s
+        if now:
+            yield from self._replaced(post, old, until_s, client)
+            return {"stage": post.name, "restarts": post.restarts}
+        post.pause(on=True)
+        try:
+            while not self._is_idle(post):
+                _hurry(post)  # what is held, or not synced, would come again
+                if time.monotonic() > until_s or client.ending:
+                    mend = "look at the stages behind it, or restart it with now: it may then repeat one batch"
+                    raise RequestError("busy", f"{post.name} has something in its hands that it cannot let go; {mend}")
+                yield None
+            yield from self._replaced(post, old, until_s, client)
+        finally:
+            post.share.flushing = False
+            if not was_paused:
+                post.pause(on=False)
+        return {"stage": post.name, "restarts": post.restarts}
+
+    def _is_idle(self, post: Post) -> bool:
+        box = post.mailbox
+        return (
+            box.resting and not box.blocked and not (box.has_held or box.ahead) and post.lease.in_plugin_since is None
+        )
+
+    def _replaced(self, post: Post, old: object, until_s: float, client: Client) -> Work:
+        self.run.signals.put(Renew(post, post.lease))
+        while post.lease is old or post.state in {"opening", "waiting"}:
+            if time.monotonic() > until_s or client.ending:
+                raise RequestError("busy", f"{post.name} has not come back yet: it is {post.state}")
+            yield None
+        return {}
+
+    def inject(self, request: Request, client: Client) -> Work:
+        """Put events into a stage's mailbox."""
+        post = self._stage(request)
+        rows, tag = request.rows("events"), request.text("tag", "injected")
+        wait_s = request.number("wait_s", INJECT_S, 0, WAIT_MAX_S)
+        request.all_taken("stage", "events", "tag", "wait_s")
+        self._injector.check(post)
+        return self._injector.inject(post, rows, tag, wait_s, lambda: client.ending)
+
+    def stop(self, request: Request, _client: Client) -> Work | Told:
+        """End the run: drain it, or end it `now`. The answer comes with the receipt."""
+        now, waits = request.flag("now"), request.flag("wait", default=True)
+        request.all_taken("now", "wait")
+        _log.info("an operator stops the run", now=now)
+        self.run.stop(now=now)
+        return self._end() if waits else {"stopping": True}
+
+    def _end(self) -> Work:
+        while self.outcome is None:
+            yield None
+        return self.outcome._asdict()
+
+    # What they share
+
+    def _state(self) -> str:
+        return "draining" if self.run.draining else "running"
+
+    def _stage(self, request: Request, default: str | None = None) -> Post:
+        return find(self._posts, request.text("stage", default))
+
+    def _last(self) -> str | None:
+        """Name the one output, where there is one: what a tap shows that names no stage."""
+        outputs = [post.name for post in self._posts if post.stage.kind == "output"]
+        return outputs[0] if len(outputs) == 1 else None
+
+
+def _hurry(post: Post) -> None:
+    """Have what the stage holds let go. Said again and again: another request may have ended it."""
+    post.share.flushing = True
+    if post.mailbox.has_held:
+        post.mailbox.wake()
