@@ -32,10 +32,14 @@ class Row(NamedTuple):
 
 
 def after_quiet(one: Agent, log: Path, quiet_s: float, rounds: int) -> Load:
-    """Have one line written after a while without any, some times. The CPU is that of the quiet time."""
+    """Have one line written after a while without any, some times. The CPU is that of the quiet time.
+
+    What a start or a load leaves to be done, such as a checkpoint, is over before that is counted.
+    """
     ages_ms: list[float] = []
     percents: list[float] = []
     for _ in range(rounds):
+        one.rest(quiet_s / 4)
         percents.append(one.idle_percent(quiet_s))
         ages_ms += one.under_load([log], 1_000).ages_ms
     return Load(sorted(ages_ms), sum(percents) / rounds)
