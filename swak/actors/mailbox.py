@@ -114,9 +114,8 @@ class Mailbox:
             self._data.append(Letter(batch, self._serial, offer))
             self._bytes += size_bytes
             self._kept_bytes += size_bytes
-            self._arrived_events[edge] = (
-                self._arrived_events.get(edge, 0) + batch.count
-            )  # after the commit: no thread's death looks like a loss
+            # after the commit: no thread's death looks like a loss
+            self._arrived_events[edge] = self._arrived_events.get(edge, 0) + batch.count
             self._accepted[edge] = key
             self._waiting.discard(edge)
         self.bell()
@@ -235,9 +234,13 @@ class Mailbox:
             self.ahead = max(0, self.ahead - 1)
             self._bytes -= letter.batch.size_bytes
             self._kept_bytes -= letter.batch.size_bytes
-            waiting = list(self._waiting)
+            waiting = list(self._waiting) if self._has_room() else []
         self._poke_upstream(waiting)
         self.freed()
+
+    def _has_room(self) -> bool:
+        """Tell whether who waits for room can go on for a while: waking a thread costs as much as ten puts."""
+        return len(self._data) <= BATCHES_MAX // 2 and self._bytes <= BYTES_MAX // 2
 
     def pass_over(self, lease: Lease) -> None:
         """Show the letter after this one next. The seat has both in hand; the first one in is still the first done."""
@@ -263,7 +266,7 @@ class Mailbox:
             self._data.popleft()
             self.tally = tally
             self._bytes -= letter.batch.size_bytes
-            waiting = list(self._waiting)
+            waiting = list(self._waiting) if self._has_room() else []
         self._poke_upstream(waiting)
 
     def release(self, lease: Lease, events: int) -> None:

@@ -73,15 +73,42 @@ def test_control_never_waits_and_comes_first(mailbox: Mailbox, lease: Lease) -> 
     assert _get(mailbox, lease) is None
 
 
-def test_room_pokes_who_waited_for_it(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
+def test_who_waited_for_room_is_poked_when_half_of_it_is_free(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
     upstream = Mailbox("up", [], clock, source=True)
     mailbox.upstream["up"] = upstream
     while mailbox.put(lease, "up", _batch(), 1):
         pass
     upstream.block()
+    for _ in range(BATCHES_MAX // 2):
+        assert _get(upstream, lease) is None
+        mailbox.done(lease)
+    assert _get(upstream, lease) is Sign.POKE
+
+
+def test_half_of_the_bytes_must_be_free_too(mailbox: Mailbox, lease: Lease, clock: FakeClock) -> None:
+    upstream = Mailbox("up", [], clock, source=True)
+    mailbox.upstream["up"] = upstream
+    for number in range(3):
+        mailbox.put(lease, "up", _batch(size_bytes=BYTES_MAX // 3), number)
+    assert not mailbox.put(lease, "up", _batch(size_bytes=BYTES_MAX // 3), 4)
+    upstream.block()
+    mailbox.done(lease)
     assert _get(upstream, lease) is None
     mailbox.done(lease)
     assert _get(upstream, lease) is Sign.POKE
+
+
+def test_who_waits_with_a_batch_above_the_bound_is_poked_until_it_fits(
+    mailbox: Mailbox, lease: Lease, clock: FakeClock
+) -> None:
+    upstream = Mailbox("up", [], clock, source=True)
+    mailbox.upstream["up"] = upstream
+    for number in (1, 2):
+        mailbox.put(lease, "up", _batch(), number)
+    while not mailbox.put(lease, "up", _batch(size_bytes=3 * BYTES_MAX), 3):
+        upstream.block()
+        mailbox.done(lease)
+        assert _get(upstream, lease) is Sign.POKE
 
 
 def test_the_same_key_is_the_same_batch_again(mailbox: Mailbox, lease: Lease) -> None:
@@ -274,7 +301,8 @@ def test_who_is_let_in_besides_is_poked_and_not_waited_for(mailbox: Mailbox, lea
         mailbox.put(own, "guest", _batch(), number + 1)
     assert not mailbox.put(own, "guest", _batch(), 99)
     guest.block()
-    mailbox.done(lease)
+    for _ in range(BATCHES_MAX // 2):
+        mailbox.done(lease)
     assert _get(guest, own) is Sign.POKE
     assert mailbox.levels().arrived == {"up": 0, "guest": BATCHES_MAX}
     while mailbox.head() is not None:
