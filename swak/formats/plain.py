@@ -33,6 +33,16 @@ def whole(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are good UTF-8."""
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
 def utf8(text: str) -> bytes:
     """Encode; bytes that were smuggled in as surrogates (`surrogateescape`) come out as they were."""
     for errors in ("strict", "surrogateescape"):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from swak.event import Block, Dicts, Rows
-from swak.formats.plain import plain, whole
+from swak.formats.plain import is_utf8, plain, whole
 from swak.formats.undecoded import read_once
 from swak.forward.entries import EVENT_TIME, NS, SECONDS, Ext, Packed, has_timestamp
 
@@ -140,14 +140,7 @@ def _chunks(entries: list[tuple[Any, Any]]) -> Iterator[tuple[bytes, int]]:
 def _is_plain(block: Block) -> bool:
     """Tell whether lines can be sent as they are: whole, in good UTF-8, and without the CR of another line end."""
     data = block.data
-    if block.encoding != "utf-8" or not data.endswith(b"\n") or b"\r" in data:
-        return False
-    if not data.isascii():
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            return False
-    return True
+    return block.encoding == "utf-8" and data.endswith(b"\n") and b"\r" not in data and is_utf8(data)
 
 
 def _of_lines(block: Block) -> Iterator[tuple[bytes, int]]:

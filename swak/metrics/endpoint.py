@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.log import get
-from swak.sockets.address import bound, located, shown
+from swak.sockets.address import listener, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,12 +58,7 @@ class Endpoint:
     def __init__(self, host: str, port: int, pages: Mapping[str, Callable[[], Answer]]) -> None:
         """Listen. OSError: the address cannot be had."""
         self._pages = pages
-        self._listener = bound(host, port, socket.SOCK_STREAM)
-        try:
-            self._listener.listen(BACKLOG)
-        except OSError as error:
-            self._listener.close()
-            raise located(error, host, port) from error
+        self._listener = listener(host, port, BACKLOG)
         self.address = shown(self._listener.getsockname())
         """Where it listens, as people write it."""
         self._selector = selectors.DefaultSelector()

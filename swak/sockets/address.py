@@ -114,6 +114,17 @@ def tune(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def listener(host: str, port: int, backlog: int) -> socket.socket:
+    """Return a socket that listens there; it does not block. OSError says which address cannot be had."""
+    sock = bound(host, port, socket.SOCK_STREAM)
+    try:
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise located(error, host, port) from error
+    return sock
+
+
 def located(error: OSError, host: str, port: int) -> OSError:
     """Return the same error with the address in front."""
     if error.errno is None:

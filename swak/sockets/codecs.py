@@ -10,6 +10,7 @@ import msgspec
 from swak.event import DICT_BYTES, EVENTS_MAX, Block, Dicts
 from swak.formats.json_lines import NESTING_MAX, deeper, read_object, read_objects
 from swak.formats.json_text import JsonText, read_wide
+from swak.formats.plain import is_utf8
 from swak.formats.times import TimeCache, any_ns, iso_ns
 
 if TYPE_CHECKING:
@@ -210,12 +211,7 @@ def _plain_objects(data: bytes, lines: list[bytes]) -> bool:
         return False
     if max(map(len, lines)) > 2 * NESTING_MAX and data.count(b"{") + data.count(b"[") - len(lines) > NESTING_MAX - 2:
         return False  # short lines cannot be deep, nor those with few brackets
-    if not data.isascii():
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            return False
-    return True
+    return is_utf8(data)
 
 
 def read_json(text: str) -> list[Record]:

@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from swak import log
-from swak.sockets.address import bound, located, plain_host, shown, tune
+from swak.sockets.address import listener, plain_host, shown, tune
 from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:
@@ -84,12 +84,7 @@ class Server:
         self._monotonic = monotonic
         self._idle_s = idle_s
         self._max = min(connections_max, open_files_max())
-        self._listener = bound(host, port, socket.SOCK_STREAM)
-        try:
-            self._listener.listen(BACKLOG)
-        except OSError as error:
-            self._listener.close()
-            raise located(error, host, port) from error
+        self._listener = listener(host, port, BACKLOG)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._woken, self._waker = socket.socketpair()
         self._waking = threading.Lock()

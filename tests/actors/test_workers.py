@@ -16,10 +16,10 @@ import pytest
 from swak import in_, out, running, task
 from swak.stats import Tally
 from tests.faults.flow import Numbers, Pass, Sink
-from tests.flows.parts import Gated, Valve
+from tests.flows.parts import Gated, Mixed, Valve
 from tests.flows.waiting import until, view_of
 from tests.oracle import judge
-from tests.workers.filters import Deadly, Mixed, Odd, Pid, Slow, Talking, Unopenable, Unportable
+from tests.workers.filters import Deadly, Odd, Pid, Slow, Talking, Unopenable, Unportable
 
 if TYPE_CHECKING:
     from swak.actors.running import Run

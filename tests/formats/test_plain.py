@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from swak.event import Block, Dicts
-from swak.formats.plain import plain, readable, utf8, whole
+from swak.formats.plain import is_utf8, plain, readable, utf8, whole
 
 
 def test_dicts_are_read_without_copying() -> None:
@@ -38,3 +38,8 @@ def test_surrogate_pairs_are_joined_and_lone_ones_replaced() -> None:
 )
 def test_text_becomes_the_bytes_that_it_was_made_of(text: str, encoded: bytes) -> None:
     assert utf8(text) == encoded
+
+
+@pytest.mark.parametrize(("data", "good"), [(b"", True), (b"a", True), ("가".encode(), True), (b"\xff", False)])
+def test_good_utf8_is_told_from_other_bytes(data: bytes, good: bool) -> None:
+    assert is_utf8(data) is good

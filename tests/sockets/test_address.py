@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from swak.sockets.address import bound, dialled, located, plain_host, port_problems, shown, wait_for
+from swak.sockets.address import bound, dialled, listener, located, plain_host, port_problems, shown, wait_for
 
 
 def nothing() -> None:
@@ -62,3 +62,10 @@ def test_ports_have_an_end() -> None:
 
 def test_an_error_without_a_number_keeps_its_text() -> None:
     assert str(located(TimeoutError("too slow"), "a", 1)) == "a:1: too slow"
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with listener("127.0.0.1", 0, 1) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}: Address already in use"):
+            listener("127.0.0.1", port, 1)

@@ -7,25 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
-from swak import Event, Filter, Refused, option
-
-
-class Mixed(Filter):
-    """Drops, doubles, re-tags, refuses and raises, as a number is divisible by 5, 7, 11, 13 or 17 (first match)."""
-
-    def process(self, event: Event) -> Event | list[Event] | None:
-        number = event.record["n"]
-        if number % 5 == 0:
-            return None
-        if number % 7 == 0:
-            return [event, event.replace(record=dict(event.record))]
-        if number % 11 == 0:
-            return event.replace(tag="nowhere")
-        if number % 13 == 0:
-            raise Refused([event], "thirteen")
-        if number % 17 == 0:
-            raise ValueError("seventeen")
-        return event
+from swak import Event, Filter, option
 
 
 class Odd(Filter):

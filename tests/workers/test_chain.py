@@ -9,7 +9,8 @@ import pytest
 from swak import Batch, Event, Filter
 from swak.testing import batch_of, event, events_of
 from swak.workers.chain import Link, through, unaccounted
-from tests.workers.filters import Deadly, Mixed
+from tests.flows.parts import Mixed
+from tests.workers.filters import Deadly
 
 if TYPE_CHECKING:
     from swak.plugin import Outcome

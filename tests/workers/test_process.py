@@ -18,8 +18,9 @@ from swak.workers.chain import Link
 from swak.workers.orders import written
 from swak.workers.process import ToAgent, answer, last_words
 from swak.workers.wire import Frame, pack, pack_batch, receive, send, unpack
+from tests.flows.parts import Mixed
 from tests.flows.waiting import WAIT_S
-from tests.workers.filters import Deadly, Mixed, Unportable
+from tests.workers.filters import Deadly, Unportable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers need sockets that can be inherited")
 

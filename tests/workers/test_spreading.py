@@ -14,7 +14,8 @@ from swak.recipe import Flow, as_recipe
 from swak.topology.compile import compile_recipe
 from swak.topology.load import load_text
 from tests.faults.flow import Numbers, Pass, Sink
-from tests.workers.filters import Counting, Mixed, Stateful, Trusting
+from tests.flows.parts import Mixed
+from tests.workers.filters import Counting, Stateful, Trusting
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers need sockets that can be inherited")
 
