@@ -27,6 +27,10 @@ class Places(NamedTuple):
     """For process ids and sockets: they end with the machine."""
     logs: Path
 
+    def folders(self) -> list[Path]:
+        """Return the folders that are made for it, the innermost first."""
+        return [self.logs, self.run, self.run.parent]
+
 
 def candidates(platform: str, environ: Mapping[str, str], uid: int | None) -> list[Places]:
     """Return the folders that may be used, the best ones first. Touches nothing."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import log
 from swak.background.naming import Claim, claim, claim_free, name_of
-from swak.background.places import socket_path, usable
+from swak.background.places import of_this_user, socket_path, usable
 from swak.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
@@ -53,8 +54,10 @@ class Given(NamedTuple):
 class Presence:
     """What others see of this agent. In the foreground an agent runs without one, where none is to be had."""
 
-    def __init__(self, given: Given, owned: Claim, details: dict[str, Any]) -> None:
+    def __init__(self, given: Given, owned: Claim, details: dict[str, Any], passing: Sequence[Path] = ()) -> None:
+        """`passing`: folders that are to go with it when nobody else has come to use them."""
         self.given = given
+        self._passing = passing
         self.name = owned.name
         self._claim = owned
         self._details = details
@@ -119,6 +122,9 @@ class Presence:
         if self._log_file is not None:
             self._log_file.stop()
         self._claim.release()
+        for folder in self._passing:
+            with contextlib.suppress(OSError):  # somebody else has something there
+                folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -135,6 +141,8 @@ def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
 def present(given: Given, data_dir: str) -> Presence | None:
     """Take a name. StateError when an agent that was given this name, or is in the background, cannot have it."""
     wanted = given.name is not None or given.ready_fd is not None
+    # a run that keeps nothing leaves no folder behind either
+    passing = [] if data_dir else [one for places in of_this_user() for one in places.folders() if not one.exists()]
     try:
         places = usable()
         owned = claim(places, given.own_name) if wanted else claim_free(places, given.own_name)
@@ -155,7 +163,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         "log": "",
         "socket": "",
     }
-    presence = Presence(given, owned, details)
+    presence = Presence(given, owned, details, passing)
     if given.ready_fd is not None:
         presence.detach()
     return presence

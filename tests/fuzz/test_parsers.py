@@ -40,6 +40,8 @@ LINE_BYTES = 32 * 1024
 CPU_S = 1.0
 """For LINE_BYTES bytes, both ways: a parser needs a few milliseconds, and one of quadratic cost a minute."""
 
+TRIES = 3
+
 pytestmark = pytest.mark.timeout(LONG_S * 3 if LONG else 60)
 
 
@@ -163,10 +165,13 @@ def check_cuts(made: LineParser, lines: list[bytes]) -> None:
 
 
 def check_cost(made: LineParser, lines: list[bytes]) -> None:
-    """Parse a long line both ways, in bounded time."""
-    began_s = time.process_time()
-    assert_same_both_ways(made, block_of(*lines, at_s=AT_S))
-    assert time.process_time() - began_s < CPU_S
+    """Parse a long line both ways, in bounded time. A machine that does much else may need more than once."""
+    costs_s: list[float] = []
+    while not costs_s or (costs_s[-1] >= CPU_S and len(costs_s) < TRIES):
+        began_s = time.process_time()
+        assert_same_both_ways(made, block_of(*lines, at_s=AT_S))
+        costs_s.append(time.process_time() - began_s)
+    assert min(costs_s) < CPU_S
 
 
 def look(
