@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import compress, repeat, starmap
+from itertools import compress, starmap
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Found(Rows):
 
     def columns(self) -> list[Sequence[Any]]:
         """Return all fields, the shared ones last."""
-        return [*zip(*self.values, strict=True), *(list(repeat(one, self.count)) for one in self.constants())]
+        return [*zip(*self.values, strict=True), *([one] * self.count for one in self.constants())]
 
     def constants(self) -> tuple[Any, ...]:
         """Return the values that all rows share, those of the last fields."""

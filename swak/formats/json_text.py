@@ -97,10 +97,8 @@ def size_of(data: bytes, times: Sequence[int]) -> int:
 def encode_body(body: Body) -> bytes:
     """Return one JSON object a line. Rows that are still to be made are gone again before the next one is made."""
     rows = each_row(body)
-    if rows is None:
-        return encode_lines(read_once(body))
     try:
-        return _ENCODER.encode_lines(rows)
+        return _ENCODER.encode_lines(read_once(body) if rows is None else rows)
     except UnicodeEncodeError:
         return _ENCODER.encode_lines(plain(read_once(body)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from itertools import compress, starmap
+from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -82,23 +82,18 @@ def remade(body: Rows, layout: Mapping[str, int], added: Sequence[Sequence[Any]]
     `alike`: each added column holds one value only, again and again.
     """
     kind = kind_of(body)
-    adds_only = bool(added) and list(layout.values()) == list(range(len(kind.__struct_fields__) + len(added)))
-    if isinstance(body, Found):
-        if adds_only and alike:
-            constants = *body.constants(), *(column[0] for column in added)
-            made = row_type(kind.__name__, tuple(layout), *constants)
-            return Found(made, body.values, body.times(), body.size_bytes)
-        made = row_type(kind.__name__, tuple(layout))
-        all_columns = [*columns_of(body), *added]
-        values = list(zip(*[all_columns[number] for number in layout.values()], strict=True))
-        return Found(made, values, body.times(), body.size_bytes)
+    if (
+        alike
+        and isinstance(body, Found)
+        and list(layout.values()) == list(range(len(kind.__struct_fields__) + len(added)))
+    ):
+        constants = *body.constants(), *(column[0] for column in added)
+        made = row_type(kind.__name__, tuple(layout), *constants)
+        return Found(made, body.values, body.times(), body.size_bytes)
     made = row_type(kind.__name__, tuple(layout))
-    if adds_only:
-        rows = [made(*astuple(row), *more) for row, more in zip(body.rows, zip(*added, strict=True), strict=True)]
-        return Rows(rows, body.times(), body.size_bytes)
     columns = [*columns_of(body), *added]
-    rows = list(starmap(made, zip(*[columns[number] for number in layout.values()], strict=True)))
-    return Rows(rows, body.times(), body.size_bytes)
+    values = list(zip(*[columns[number] for number in layout.values()], strict=True))
+    return Found(made, values, body.times(), body.size_bytes)
 
 
 def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | list[str]]]:
