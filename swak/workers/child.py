@@ -168,17 +168,20 @@ class Child:
         self._shut(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Wait until it is gone, and its threads are; kill it when that takes long. Comes after `end`."""
+        """Wait until it is gone, and its threads are; kill it when that takes long. Comes after `end`.
+
+        subprocess.TimeoutExpired: the system does not let go of it, even killed.
+        """
         if self._process is not None:
             try:
                 self._process.wait(CLOSE_S)
             except subprocess.TimeoutExpired:
                 self.kill()
-                self._process.wait()
+                self._process.wait(CLOSE_S)
         self._shut(socket.SHUT_RDWR)  # should somebody else hold the other end, our threads wait no longer
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(CLOSE_S)
         if self._peer is not None:
             self._peer.close()
 

@@ -157,7 +157,8 @@ def test_too_many_deaths_pause_the_task() -> None:
         assert run.wait(20), run.snapshot()
     assert run.receipt().failed == ("task-1",)
     assert "a programming error" in view_of(run, "Unopenable").last_error
-    assert not children()
+    # a seat that died is cleared away beside the run
+    until(lambda: not psutil.Process().children(), "no process is left, and no zombie")
 
 
 def test_a_full_mailbox_behind_the_workers_stops_what_is_in_front() -> None:
