@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from swak.narrowing import Suspects
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swak.actors.lease import Lease
     from swak.actors.post import Post
     from swak.event import Batch, Event
+    from swak.reloading.difference import Difference
 
 
 class Letter:
@@ -37,6 +40,7 @@ class Sign(enum.Enum):
     END = "end"  # every upstream edge has ended and nothing is left; shown until the seat is over
     OPEN = "open"  # first in the control lane of every seat
     WAKE = "wake"  # something outside has changed; nothing else to say
+    CHANGE = "change"  # a reload has planned something for this stage; the post's `planned` says it, too
     STOP = "stop"  # an input is to stop reading; the post's `draining` says it, too
 
 
@@ -148,6 +152,33 @@ class Renew(NamedTuple):
 
     post: Post
     lease: Lease
+
+
+class Changed(NamedTuple):
+    """A seat has taken on what a reload has planned for it."""
+
+    post: Post
+
+
+class Verdict(NamedTuple):
+    """What became of a reload."""
+
+    trouble: str
+    """Why the stages are what they were before; empty when they are what was wanted."""
+    leaving: tuple[str, ...] = ()
+    """Stages that were removed and still work off what they have."""
+
+
+class Rebuild(NamedTuple):
+    """Make the stages what another topology says."""
+
+    wanted: Difference
+    leave_s: float
+    """How long removed stages may work off what they have."""
+    told: Callable[[Verdict], None]
+    """Called when the stages are what they are to be, or again what they were. It must be quick."""
+    over: Callable[[], None]
+    """Called when removed stages have left, too, and another topology may come. It must be quick."""
 
 
 class Stop(NamedTuple):

@@ -280,10 +280,15 @@ class OutputSeat(DeliveringSeat):
         """Put a fresh plugin in the seat. What the old one had pending is synced, or else written again."""
         self._save_pending()
         self._close_plugin()
-        self.plugin = self.plugin.fresh()
-        self.plugin.clock = self.clock
-        self.lease.plugin = self.plugin
+        plugin = self.post.furnished()
+        assert isinstance(plugin, Output)
+        self.lease.plugin = self.plugin = plugin
         self.opened = False
+
+    def renew(self) -> None:
+        self._renew()
+        self.retry_for, self._failures = self.plugin.retry_for, 0
+        self.on_open()
 
     # What became of a letter
 

@@ -17,6 +17,7 @@ from swak.clock import SYSTEM
 from swak.datadir import DataDir
 from swak.errors import SwakError
 from swak.plugin import Input
+from swak.reloading.outcome import Reloads
 from swak.recipe import Chain, Recipe, as_recipe
 from swak.recipe import Flow as RecipeFlow
 from swak.sinks.guard import allow_waking
@@ -76,8 +77,9 @@ class Run:
         """Whether somebody asked for an end before the inputs had ended."""
         watchdog = Watchdog(enabled=settings.watchdog)
         self.supervisor = Supervisor(self.crew, settings, self.signals, watchdog)
-        main_flows = [flow for flow in self.crew.flows if flow.graph.kind == "main"]
-        self._loop = MainLoop(main_flows) if main_flows else None
+        self._loop = MainLoop(self.crew)
+        self.crew.need_main = self._need_main
+        self.reloads = Reloads()
 
     @property
     def draining(self) -> bool:
@@ -98,7 +100,7 @@ class Run:
 
     def run_main(self) -> None:
         """Step the `main` flows on the calling thread until they are over; return at once when there are none."""
-        if self._loop is None:
+        if not self._loop.flows:
             return
         try:
             self._loop.run(self.supervisor.finished.is_set)
@@ -112,6 +114,11 @@ class Run:
         with contextlib.suppress(KeyboardInterrupt):  # run_main has asked for draining already
             self.run_main()
 
+    def _need_main(self) -> None:
+        """Step `main` flows that a reload has brought, on a thread of their own."""
+        if self._loop.flows and not self._loop.running:
+            threading.Thread(target=self.step_main, name="swak:main", daemon=True).start()
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until everything is over. Return whether it is."""
         return self.supervisor.finished.wait(timeout_s)
@@ -120,13 +127,11 @@ class Run:
         """Ask for draining, or for an end at once."""
         self.stopped = True
         self.signals.put(Stop(now))
-        if self._loop is not None:
-            self._loop.ring()
+        self._loop.ring()
 
     def drain(self) -> bool:
         """Let every input end where its source ends now, the endless ones at once. Return whether the run is over."""
-        for flow in self.crew.flows:
-            post = flow.posts[0]
+        for post in self.crew.inputs():
             post.once = True
             plugin = post.lease.plugin
             if isinstance(plugin, Input):

@@ -16,7 +16,7 @@ def told_view(view: StageView) -> dict[str, Any]:
     """Return what a stage looks like as an object."""
     tally: dict[str, Any] = {name: getattr(view.tally, name) for name in COUNTS}
     tally |= {"filtered": dict(view.tally.filtered), "dead": dict(view.tally.dead)}
-    return {**view._asdict(), "tally": tally, "arrived": dict(view.arrived)}
+    return {**view._asdict(), "tally": tally, "arrived": dict(view.arrived), "spans": dict(view.spans)}
 
 
 def read_view(told: Mapping[str, Any]) -> StageView:

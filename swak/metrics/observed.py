@@ -52,7 +52,7 @@ def observe(run: Run, began_s: float) -> Observed:
     crew = run.crew
     now_s = time.monotonic()
     posts = crew.posts
-    inputs = [flow.posts[0] for flow in crew.flows]
+    inputs = crew.inputs()
     sources = {_key(post): post.sources for post in inputs if post.sources is not None}
     return Observed(
         views=tuple(run.snapshot()),
