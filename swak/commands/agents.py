@@ -114,6 +114,10 @@ def status(name: str | None, *, as_json: bool) -> None:
     click.echo(f"recipe: {plain(told['recipe'])}")
     if told["log"]:
         click.echo(f"log: {told['log']}")
+    if last := told.get("reloads", {}).get("last"):
+        why = f": {plain(last['problems'][0])}" if last["problems"] else ""
+        age_s = max(0.0, (time.time_ns() - last["at_ns"]) / 1e9)
+        click.echo(f"last reload: {last['ending'].replace('_', ' ')} {age_s:.0f} s ago{why}")
     figures = ("events", "dead", "errors", "restarts")
     click.echo(", ".join(f"{told[one]} {one}" for one in figures) + age)
     click.echo(columns([(plain(stage), state) for stage, state in told["stages"].items()]))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
+    from swak.control.reloader import Reloader
     from swak.control.server import Server
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
@@ -66,7 +67,7 @@ class Presence:
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
 
-    def serve(self, run: object) -> None:
+    def serve(self, run: object, reloader: Reloader | None = None) -> None:
         """Listen for those who ask, once the run has been started."""
         from swak.actors.running import Run  # noqa: PLC0415 - `swak up --help` needs none of it
         from swak.control.server import Server  # noqa: PLC0415 - as above
@@ -75,7 +76,7 @@ class Presence:
         if not isinstance(run, Run):
             return
         told = {name: value for name, value in self._details.items() if name != "environ"}
-        self._agent = Agent(run, self.name, self._details["recipe"], told)
+        self._agent = Agent(run, self.name, self._details["recipe"], told, reloader)
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = socket_path(self._claim.pid_path.parent, self.name)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from swak.actors.running import Run, Settings
     from swak.commands.presence import Given, Presence
+    from swak.control.reloader import Reloader
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
@@ -120,6 +121,7 @@ class Telling(NamedTuple):
     help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
 )
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
+@click.option("--watch", is_flag=True, help="Reload when RECIPE, or a module beside it, has changed.")
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
 @click.option("--ready-fd", type=int, hidden=True)
@@ -141,11 +143,14 @@ def up(  # noqa: PLR0917 - click calls it by name
     quiet: int,
     metrics: Where | None,
     no_view: bool,
+    watch: bool,
     detach: bool,
     name: str | None,
     ready_fd: int | None,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
+
+    SIGHUP drains it, too; an agent in the background, or of a service manager, loads RECIPE again instead.
 
     State is kept in --data-dir, $SWAK_DATA_DIR, $SWAK_HOME/data or where the platform keeps such things; a recipe given
     as text keeps state only when one of the first three is set.
@@ -158,6 +163,8 @@ def up(  # noqa: PLR0917 - click calls it by name
     from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
     given = Given(path, text, name, ready_fd)
+    if watch and given.is_text:
+        raise click.UsageError("--watch watches a file, and the recipe is none: give a RECIPE file")
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
@@ -174,8 +181,9 @@ def up(  # noqa: PLR0917 - click calls it by name
         with presented(given, where) as presence:
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
-            with watched(run, metrics):
-                code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
+            reloading = Reloading(None if given.is_text else path, watch, given.ready_fd is not None)
+            with watched(run, metrics), reloading.of(run):
+                code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence, reloading)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
@@ -207,13 +215,46 @@ def _made(topology: Topology, settings: Settings) -> Run:
     return Run(topology, settings)
 
 
-def run_to_end(run: Running, telling: Telling, view: View | None, presence: Presence | None = None) -> int:
+class Reloading:
+    """How a run of `swak up` comes to another recipe."""
+
+    def __init__(self, path: str | None, watch: bool, detached: bool) -> None:
+        self._path, self._watch = path, watch
+        self.on_hangup = detached or bool(os.environ.get("NOTIFY_SOCKET"))
+        """Whether SIGHUP asks for it. In a terminal it says that the terminal has gone."""
+        self.reloader: Reloader | None = None
+
+    @contextlib.contextmanager
+    def of(self, run: Run) -> Iterator[None]:
+        """Reload as long as the body goes on."""
+        from swak.control.reloader import Reloader  # noqa: PLC0415 - `swak up --help` needs none of it
+        from swak.reloading.loading import local_files  # noqa: PLC0415 - as above
+        from swak.reloading.watching import watching  # noqa: PLC0415 - as above
+
+        self.reloader = reloader = Reloader(run, self._path)
+        path = self._path
+        with contextlib.ExitStack() as stack:
+            stack.callback(reloader.close)
+            if self._watch and path is not None:
+                stack.enter_context(watching(lambda: local_files(path), reloader.request))
+            yield
+
+
+def run_to_end(
+    run: Running,
+    telling: Telling,
+    view: View | None,
+    presence: Presence | None = None,
+    reloading: Reloading | None = None,
+) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
     try:
-        with _signals_to(run.signals):
+        reloader = reloading.reloader if reloading is not None else None
+        on_hangup = reloader if reloading is not None and reloading.on_hangup else None
+        with _signals_to(run.signals, on_hangup):
             run.start()
             if presence is not None:
-                presence.serve(run)
+                presence.serve(run, reloader)
             if view is not None:
                 view.start()
             try:
@@ -250,12 +291,18 @@ def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
 
 
 @contextlib.contextmanager
-def _signals_to(signals: SimpleQueue[int]) -> Iterator[None]:
-    """Have signals put into a queue: all that a handler may safely do. What nohup or a shell ignores stays ignored."""
+def _signals_to(signals: SimpleQueue[int], on_hangup: Reloader | None = None) -> Iterator[None]:
+    """Have signals put into a queue: all that a handler may safely do. What nohup or a shell ignores stays ignored.
+
+    With `on_hangup`, SIGHUP asks for a reload.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     chosen = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     for number in chosen:
         signal.signal(number, lambda caught, _frame: signals.put(caught))
+    if on_hangup is not None and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda _caught, _frame: bool(on_hangup.request()))
+        chosen = [*chosen, signal.SIGHUP]
     try:
         yield
     finally:
@@ -271,10 +318,15 @@ def _view(run: Running, topology: Topology, telling: Telling, name: str) -> View
     if telling.quiet or (terminal and _uses_terminal(topology)):
         return None
     if not (telling.view and terminal and os.environ.get("TERM") != "dumb"):
-        return View(run.snapshot, name, None)
+        return View(lambda: _present(run), name, None)
     from rich.console import Console  # noqa: PLC0415 - 56 ms that progress lines do not pay
 
-    return View(run.snapshot, name, Console(stderr=True))
+    return View(lambda: _present(run), name, Console(stderr=True))
+
+
+def _present(run: Running) -> list[StageView]:
+    """Return all stages but those that reloads have removed."""
+    return [view for view in run.snapshot() if view.state != "removed"]
 
 
 def _uses_terminal(topology: Topology) -> bool:

@@ -9,6 +9,8 @@ from swak.stats import Reasons, StageView, Tally
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from swak.reloading.outcome import Reloads
+
 COUNTS = ("into", "made", "out", "merged", "held")
 
 
@@ -17,6 +19,13 @@ def told_view(view: StageView) -> dict[str, Any]:
     tally: dict[str, Any] = {name: getattr(view.tally, name) for name in COUNTS}
     tally |= {"filtered": dict(view.tally.filtered), "dead": dict(view.tally.dead)}
     return {**view._asdict(), "tally": tally, "arrived": dict(view.arrived), "spans": dict(view.spans)}
+
+
+def told_reloads(reloads: Reloads) -> dict[str, Any]:
+    """Return how reloads went as an object."""
+    last = None if reloads.last is None else reloads.last.told()
+    counts = dict(reloads.counts)
+    return {"counts": counts, "under_way": reloads.under_way, "last": last, "succeeded_at_ns": reloads.succeeded_at_ns}
 
 
 def read_view(told: Mapping[str, Any]) -> StageView:

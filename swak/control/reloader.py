@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from swak.actors.messages import Rebuild, Verdict
 from swak.errors import ConfigError, Problem
@@ -42,7 +42,7 @@ class Reloader:
         self._run = run
         self.path = path
         self._load_s = load_s
-        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._tickets = itertools.count(1)
         self._last = 0
         self._served: tuple[int, Outcome | None] = (0, None)
@@ -53,8 +53,13 @@ class Reloader:
     def request(self) -> int:
         """Ask for a reload; return a ticket. A signal handler may do this."""
         self._last = ticket = next(self._tickets)
-        self._asked.put(None)
+        self._asked.put(True)
         return ticket
+
+    def close(self) -> None:
+        """Serve nobody any more."""
+        self._asked.put(False)
+        self._thread.join(LOOK_S * 10)
 
     def outcome_of(self, ticket: int) -> Outcome | None:
         """Return how the reload went that began after this was asked for; None: it is not over."""
@@ -67,12 +72,16 @@ class Reloader:
             topology = load_checked(path, self._load_s)
             return self._compare(topology, path)
 
+    def planned(self, path: str) -> dict[str, Any]:
+        """Return the same, or what is wrong, as an object."""
+        try:
+            return outcome.of(self.plan(path), "done").told()
+        except Exception as error:  # noqa: BLE001 - whoever asks is told
+            problems = [str(one) for one in error.problems] if isinstance(error, ConfigError) else [repr(error)]
+            return Outcome("refused", tuple(problems)).told()
+
     def _serve(self) -> None:
-        while not self._run.supervisor.finished.is_set():
-            try:
-                self._asked.get(timeout=LOOK_S * 5)
-            except queue.Empty:
-                continue
+        while self._asked.get():
             ticket = self._last  # whoever asks from here on gets another one
             if ticket <= self._served[0]:
                 continue  # it was served with those before it
@@ -137,16 +146,13 @@ class Reloader:
 
     def _tell(self, found: Outcome) -> None:
         if found.ending == "done":
-            changes = {name: list(one) for name in ("changed", "rewired", "added", "removed") if (one := found[_AT[name]])}
-            _log.info("reloaded", took_s=found.took_s, **changes)
+            lists = {"changed": found.changed, "rewired": found.rewired, "added": found.added, "removed": found.removed}
+            _log.info("reloaded", took_s=found.took_s, **{name: list(one) for name, one in lists.items() if one})
         elif found.ending == "unchanged":
             _log.info("reloaded: the recipe asks for nothing else")
         else:
             what = "the stages are what they were" if found.ending == "rolled_back" else "nothing has changed"
             _log.error(f"reload failed; {what}", why="\n".join(found.problems))
-
-
-_AT = {name: at for at, name in enumerate(Outcome._fields)}
 
 
 def running_topology(run: Run) -> Topology:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import __version__
 from swak.actors.messages import Renew
-from swak.control.figures import told_view
+from swak.control.figures import told_reloads, told_view
 from swak.control.injecting import Injector
 from swak.control.protocol import VERSION, Request, RequestError
 from swak.control.stages import find
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
     from swak.actors.post import Post
     from swak.actors.running import Run
+    from swak.control.reloader import Reloader
     from swak.control.server import Client, Told, Verb, Work
 
-FLUSH_S, RENEW_S, INJECT_S = 10.0, 10.0, 10.0
+REMOVED = "removed"
+"""State of stages that are gone; they are in the receipt only."""
+FLUSH_S, RENEW_S, INJECT_S, RELOAD_S = 10.0, 10.0, 10.0, 60.0
 """How long these wait by default."""
 WAIT_MAX_S = 3600.0
 FRAMES_MAX = 50
@@ -46,7 +49,9 @@ class Outcome(NamedTuple):
 class Agent:
     """What a run looks like to those who control it. All verbs are called by the control thread."""
 
-    def __init__(self, run: Run, name: str, recipe: str, details: Mapping[str, Any]) -> None:
+    def __init__(
+        self, run: Run, name: str, recipe: str, details: Mapping[str, Any], reloader: Reloader | None = None
+    ) -> None:
         self.run = run
         self.name = name
         self.recipe = recipe
@@ -56,7 +61,12 @@ class Agent:
         self._began_s = time.monotonic()
         self._meter: Meter | None = None
         self._injector = Injector(run.settings.clock)
-        self._posts = run.crew.posts
+        self._reloader = reloader
+
+    @property
+    def _posts(self) -> list[Post]:
+        """All stages but those that reloads have removed."""
+        return [post for post in self.run.crew.posts if not (post.leaving and post.lease.over)]
 
     def verbs(self) -> dict[str, Verb]:
         """Return the verbs by name."""
@@ -71,6 +81,8 @@ class Agent:
             "tap": self.tap,
             "inject": self.inject,
             "stacks": self.stacks,
+            "reload": self.reload,
+            "plan": self.plan,
             "stop": self.stop,
         }
 
@@ -100,7 +112,8 @@ class Agent:
             "errors": sum(view.errors for view in views),
             "restarts": sum(view.restarts for view in views),
             "oldest_s": None if oldest_s is None else round(oldest_s, 3),
-            "stages": {f"{view.flow}/{view.stage}": view.state for view in views},
+            "stages": {f"{view.flow}/{view.stage}": view.state for view in views if view.state != REMOVED},
+            "reloads": told_reloads(self.run.reloads),
         }
         return {**self._details, **told}
 
@@ -114,7 +127,7 @@ class Agent:
             "recipe": self.recipe,
             "uptime_s": time.monotonic() - self._began_s,
             "process": process._asdict(),
-            "views": [told_view(view) for view in self.run.snapshot()],
+            "views": [told_view(view) for view in self.run.snapshot() if view.state != REMOVED],
         }
 
     def stacks(self, request: Request, _client: Client) -> Told:
@@ -165,7 +178,7 @@ class Agent:
     def _unsettled_since(self, began_s: float) -> list[str]:
         """Name flows that have events which were read before that moment and are not settled."""
         found = {}
-        for post in self._posts:
+        for post in self.run.crew.posts:
             for sources in (post.sources, post.injected):
                 oldest = sources.oldest() if sources is not None else None
                 if oldest is not None and oldest <= began_s:
@@ -244,6 +257,47 @@ class Agent:
         request.all_taken("stage", "events", "tag", "wait_s")
         self._injector.check(post)
         return self._injector.inject(post, rows, tag, wait_s, lambda: client.ending)
+
+    def reload(self, request: Request, client: Client) -> Work:
+        """Load the recipe again, and change what is different. The answer tells how that went."""
+        wait_s = request.number("wait_s", RELOAD_S, 0, WAIT_MAX_S)
+        request.all_taken("wait_s")
+        reloader = self._reloading()
+        _log.info("an operator reloads the recipe")
+        return self._reload(reloader, reloader.request(), wait_s, client)
+
+    def _reload(self, reloader: Reloader, ticket: int, wait_s: float, client: Client) -> Work:
+        until_s = time.monotonic() + wait_s
+        while (found := reloader.outcome_of(ticket)) is None:
+            if time.monotonic() > until_s or client.ending:
+                return {"ending": "under_way", "problems": [], "leaving": []}
+            yield None
+        return found.told()
+
+    def plan(self, request: Request, client: Client) -> Work:
+        """Tell what another recipe would make different."""
+        path = request.text("path")
+        request.all_taken("path")
+        return self._plan(self._reloading(), path, client)
+
+    def _plan(self, reloader: Reloader, path: str, client: Client) -> Work:
+        found: list[Told] = []
+        thread = threading.Thread(target=lambda: found.append(reloader.planned(path)), name="swak-plan", daemon=True)
+        thread.start()
+        while not found:
+            if client.ending or not thread.is_alive():
+                break
+            yield None
+        if not found:
+            raise RequestError("over", "the recipe cannot be compared: the run is ending")
+        return found[0]
+
+    def _reloading(self) -> Reloader:
+        if self._reloader is None:
+            raise RequestError("no-recipe", "this run was started by a program: there is no recipe to load again")
+        if self._state() != "running":
+            raise RequestError("over", "the recipe cannot be loaded again: the run is ending")
+        return self._reloader
 
     def stop(self, request: Request, _client: Client) -> Work | Told:
         """End the run: drain it, or end it `now`. The answer comes with the receipt."""

@@ -38,6 +38,11 @@ class Observed(NamedTuple):
     """Of inputs, by source."""
     measures: Mapping[Key, Mapping[str, float]] = {}
     """What plugins tell of themselves."""
+    reloads: Mapping[str, int] = {}
+    """How many there were, by ending."""
+    reloads_begun: int = 0
+    reloaded_at_s: float = 0.0
+    """When the last one that was fine was over, in seconds since 1970; 0: none was."""
     dead_dropped: int = 0
     memory_bytes: int = 0
     memory_limit_bytes: int | None = None
@@ -63,6 +68,9 @@ def observe(run: Run, began_s: float) -> Observed:
         latencies={key: one.shared.latency.spread() for key, one in sources.items()},
         extents={_key(post): _extents(post) for post in inputs},
         measures={_key(post): told for post in posts if (told := _measures(post))},
+        reloads=dict(run.reloads.counts),
+        reloads_begun=run.reloads.began,
+        reloaded_at_s=run.reloads.succeeded_at_ns / 1e9,
         dead_dropped=int(crew.site.dead_letters.figures()["dropped"]),
         memory_bytes=crew.budget.kept_bytes(),
         memory_limit_bytes=crew.budget.limit_bytes,

@@ -78,10 +78,3 @@ def of(found: Difference, ending: Ending, *problems: str) -> Outcome:
         added=names(found.added),
         removed=names(found.removed),
     )
-
-
-def lines(told: Outcome) -> list[str]:
-    """Return what is different, a line for each stage, for people."""
-    signs = (("~", told.changed), (">", told.rewired), ("+", told.added), ("-", told.removed))
-    words = {"~": "gets other options", ">": "hands on elsewhere", "+": "is new", "-": "goes"}
-    return [f"{sign} {stage}  {words[sign]}" for sign, stages in signs for stage in stages]
