@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from swak.actors.lease import Lease
-from swak.actors.mailbox import Mailbox
 from swak.actors.messages import Fate, Rebuild, Sign, Verdict
 from swak.actors.post import Outlet, Plan
 from swak.deadletters import DeadLetter
@@ -30,6 +29,8 @@ OPEN_S = 5.0
 """How long a new stage may take to open before the others go on without waiting for it: its far end may be slow."""
 APPLY_S = 5.0
 """How long a stage may be busy before it is replaced to get what it is to have, and then how long that may take."""
+DEATHS_MAX = 3
+"""After so many deaths a removed stage works nothing off any more: what it has goes to the dead letters."""
 RETRY_S = 1.0
 REMOVED = "the stage was removed by a reload"
 
@@ -53,6 +54,7 @@ class Changing:
         self._inputs: list[Post] = []
         self._unleft: list[Post] = []
         self._broken: set[Post] = set()
+        self._deaths: Counter[Post] = Counter()
         self._told = False
         self._forced = False
         self._trouble = ""
@@ -79,7 +81,9 @@ class Changing:
     def note_death(self, post: Post, why: str) -> None:
         """Take everything back if one has died that is on trial."""
         if post.leaving:
-            self._broken.add(post)  # it would take the whole flow with it if it went on like that
+            self._deaths[post] += 1
+            if self._deaths[post] >= DEATHS_MAX:  # it would take the whole flow with it if it went on like that
+                self._broken.add(post)
         if post in self._trial and self._root.drain_until is None:
             self._take_back(f"{post.name}: {why}", self._root.now())
 

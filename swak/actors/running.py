@@ -17,9 +17,9 @@ from swak.clock import SYSTEM
 from swak.datadir import DataDir
 from swak.errors import SwakError
 from swak.plugin import Input
-from swak.reloading.outcome import Reloads
 from swak.recipe import Chain, Recipe, as_recipe
 from swak.recipe import Flow as RecipeFlow
+from swak.reloading.outcome import Reloads
 from swak.sinks.guard import allow_waking
 from swak.stats import Receipt, StageView
 from swak.topology.compile import compile_recipe

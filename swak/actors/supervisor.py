@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from swak.actors.actor import Actor, Inbox
 from swak.actors.changing import Changing
-from swak.actors.messages import Broken, Changed, Died, Down, Over, Ready, Rebuild, Renew, Sign, Stop, Turned, Up, Verdict
+from swak.actors.messages import (
+    Broken,
+    Changed,
+    Died,
+    Down,
+    Over,
+    Ready,
+    Rebuild,
+    Renew,
+    Sign,
+    Stop,
+    Turned,
+    Up,
+    Verdict,
+)
 from swak.log import get
 
 if TYPE_CHECKING:

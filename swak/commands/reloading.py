@@ -80,7 +80,7 @@ def plan(given: tuple[str, ...], *, as_json: bool) -> None:
 
     Exit codes: 0, also when nothing is different; 78 a recipe is wrong.
     """
-    if len(given) > 2:  # noqa: PLR2004 - the one it is compared with, and the new one
+    if len(given) > 2:
         raise click.UsageError("give NEW.py, and before it the agent or the recipe that it is compared with")
     old, new = given[0] if len(given) > 1 else None, given[-1]
     if old is not None and (old.endswith(".py") or Path(old).is_file()):

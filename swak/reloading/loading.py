@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from swak.errors import ConfigError, Problem, SwakError
 from swak.topology.compile import compile_recipe
-from swak.topology.load import load_file
+from swak.topology.load import content_of, decoded, load_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from swak.topology.graph import Topology
 
-TRIES = 5
-"""How often a recipe is read again that changed while it was looked at."""
 END_S = 5.0
 """How long a child that was killed may take to be gone."""
 SHOWN_CHARS = 4_000
@@ -37,37 +35,25 @@ def load_checked(path: str, timeout_s: float) -> Topology:
 
     It is run by a child first, with our environment, folder and user, and only then here.
     """
-    for _ in range(TRIES):
-        before = _content(path)
-        forget_compiled(path)
-        check_apart(path, timeout_s)
-        with renewed(path):
-            topology = _within(timeout_s, path, lambda: compile_recipe(load_file(path)))
-            if _content(path) == before:
-                return topology
-    mend = "save it once and for all, then reload"
-    raise ConfigError([Problem("the recipe changes faster than it can be looked at", mend, path)])
+    text = content_of(path)  # once: what is checked is what is loaded
+    forget_compiled(path)
+    check_apart(path, text, timeout_s)
+    with renewed(path):
+        return _within(timeout_s, path, lambda: compile_recipe(load_text(decoded(text, path), path)))
 
 
-def _content(path: str) -> bytes | None:
-    try:
-        return Path(path).read_bytes()
-    except OSError:
-        return None  # the loader says what is wrong
-
-
-def check_apart(path: str, timeout_s: float) -> None:
+def check_apart(path: str, content: bytes, timeout_s: float) -> None:
     """Have a child check the recipe. ConfigError: it is wrong, or takes too long, or ends the process it is in."""
     limit = ["--timeout", f"{timeout_s:g}s"]
     with subprocess.Popen(
-        [sys.executable, "-m", "swak", "check", *limit, "--", path],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "swak", "check", *limit, "--as", path, "-"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=_environ(),
     ) as child:
         try:
-            said, _ = child.communicate(timeout=timeout_s + END_S)
+            said, _ = child.communicate(content, timeout=timeout_s + END_S)
         except subprocess.TimeoutExpired as error:
             child.kill()
             with suppress(subprocess.TimeoutExpired):  # a grandchild of its own holds the pipe: nobody waits for that

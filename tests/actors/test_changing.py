@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from swak import Batch, Event, Filter, Output, failover, in_, main, option, out, running, task
+from swak import Batch, Event, Filter, Output, failover, in_, main, option, running, task
 from swak.actors.changing import REMOVED
 from swak.event import Chunk, gather
 from swak.plugins.inputs.memory import Memory
@@ -14,7 +14,6 @@ from tests.flows.waiting import WAIT_S, until, view_of
 from tests.reloads import assert_accounted_for, reload
 
 if TYPE_CHECKING:
-    from swak.actors.running import Run
     from swak.recipe import Flow
 
 KINDS = pytest.mark.parametrize("kind", ["task", "main"])
