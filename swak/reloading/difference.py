@@ -54,9 +54,9 @@ def difference(
     names: dict[str, dict[str, str]] = {}
     flows, found = [], _Found()
     for flow in new.flows:
-        name = _flow_name(flow, names)
-        before = running.pop(name, FlowGraph(name, flow.kind, ()))
-        made = _Pair(before, replace(flow, name=name), left.get(name, ()), print_of)
+        own = _named(flow, names)
+        before = running.pop(own.name, FlowGraph(own.name, flow.kind, ()))
+        made = _Pair(before, own, left.get(own.name, ()), print_of)
         names[flow.name] = made.names
         flows.append(made.result(found))
     for flow in running.values():
@@ -88,13 +88,14 @@ def parent_of(flow: FlowGraph) -> tuple[str, str]:
     return flow.name.removesuffix(f".{writer}"), writer
 
 
-def _flow_name(flow: FlowGraph, names: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the name that a flow has while it runs: that of one behind a buffer follows from the buffer's."""
+def _named(flow: FlowGraph, names: Mapping[str, Mapping[str, str]]) -> FlowGraph:
+    """Return a flow by the name that it has while it runs: that of one behind a buffer follows from the buffer's."""
     parent, writer = parent_of(flow)
     for known, stages in names.items():  # a flow's buffers stand in it, or in a flow behind another buffer of it
         if writer and writer in stages and (known == parent or known.startswith(f"{parent}.")):
-            return f"{parent}.{stages[writer]}"
-    return flow.name
+            source = replace(flow.input, name=f"{stages[writer]}.out")
+            return replace(flow, name=f"{parent}.{stages[writer]}", stages=(source, *flow.stages[1:]))
+    return flow
 
 
 class _Pair:

@@ -150,12 +150,14 @@ def _tell(value: Any) -> None:
 
 
 def standard_input() -> bytes:
+    """Read a recipe from standard input."""
     binary = getattr(sys.stdin, "buffer", None)
     text = binary.read(RECIPE_BYTES_MAX + 1) if binary else sys.stdin.read(RECIPE_BYTES_MAX + 1).encode()
     return bytes(text)
 
 
 def decoded(text: bytes, file: str) -> str:
+    """Return a recipe's text. ConfigError when it is too large or no text."""
     if len(text) > RECIPE_BYTES_MAX:
         what = f"the recipe is larger than {RECIPE_BYTES_MAX:,} bytes"
         raise ConfigError([Problem(what, "name a Python file", file)])

@@ -123,7 +123,11 @@ BAD = {
     "raises": ("\nraise ValueError('no')", 78, "web.py:2  ValueError: no"),
     "sys.exit": ("import sys\nsys.exit(0)", 78, "web.py:2  it ends the process"),
     "os._exit": ("import os\nos._exit(0)", 78, "ends the process with exit code 0"),
-    "no such option": ("task(in_.FileTailing('app.log'), out.File('a.txt', fromat='raw'))", 78, 'did you mean "format"'),
+    "no such option": (
+        "task(in_.FileTailing('app.log'), out.File('a.txt', fromat='raw'))",
+        78,
+        'did you mean "format"',
+    ),
     "cannot open": (
         "class Bad(Filter):\n  def open(self): raise ValueError('never')\n  def process(self, event): return event\n"
         "task(in_.FileTailing('app.log'), Bad(), out.File('a.txt', format='raw'), name='web')",
@@ -205,6 +209,7 @@ def test_the_service_manager_hears_of_a_reload(folder: Path) -> None:
                 [sys.executable, "-m", "swak", "up", "web.py"], cwd=folder, env=environment, stderr=log
             ) as agent,
         ):
+
             def hear(text: str) -> None:
                 while not any(text in one for one in heard):
                     heard.append(sock.recv(4096).decode())
