@@ -33,8 +33,9 @@ log = get("swak.notify")
 class Notifier:
     """Decides what the service manager hears, one step after another.
 
-    RELOADING and READY around each reload. READY once every stage had its chance to open, STATUS now and then, STOPPING when the run is to end. WATCHDOG only
-    while the supervisor's loop turns: a service manager that hears nothing kills the process and starts it again.
+    READY once every stage had its chance to open, RELOADING and READY around each reload, STATUS now and then, STOPPING
+    when the run is to end. WATCHDOG only while the supervisor's loop turns: a service manager that hears nothing kills
+    the process and starts it again.
     """
 
     def __init__(

@@ -92,8 +92,8 @@ class StageView(NamedTuple):
     down_s: float | None = None
     """Of an output: how long nothing could be delivered; None when it is up."""
     spans: Mapping[str, tuple[int, int | None]] = {}
-    """Of stages that sent only part of their events here, since reloads changed the flow: how many came elsewhere before,
-    and up to which one they came here; None: to the last."""
+    """Of stages that sent only part of their events here, since reloads changed the flow: how many went elsewhere
+    before, and up to which one they came here; None: to the last."""
 
 
 class InputReceipt(NamedTuple):

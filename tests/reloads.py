@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from swak.actors.messages import Rebuild, Verdict
 from swak.control.reloader import gone, running_topology
 from swak.ledger import shortages
 from swak.recipe import Recipe
+from swak.reloading.changing import Verdict, Wanted
 from swak.reloading.difference import Difference, difference
 from swak.reloading.sameness import print_of
 from swak.topology.compile import compile_recipe
@@ -26,7 +26,7 @@ class Reload:
         self.found = found
         self._verdicts: list[Verdict] = []
         self._told, self._over = threading.Event(), threading.Event()
-        run.signals.put(Rebuild(found, leave_s, self._tell, self._over.set))
+        run.signals.put(Wanted(found, leave_s, self._tell, self._over.set).letter())
 
     def _tell(self, verdict: Verdict) -> None:
         self._verdicts.append(verdict)

@@ -46,7 +46,7 @@ class Joints:
             self.upstream[edge].poke()
 
     def join(self, edge: str, sent: int, serial: int) -> None:
-        """From now on, `edge` hands all it has here. `sent`: events, and `serial`: of the batch, up to which it did not."""
+        """From now on, `edge` hands all it has here; it did not with the events `sent` up to the batch `serial`."""
         with self._lock:
             if edge not in self._joined:
                 self._accepted[edge] = serial
@@ -70,6 +70,6 @@ class Joints:
         raise NotImplementedError
 
     def spans(self) -> dict[str, tuple[int, int | None]]:
-        """Return, by edge that did not hand on everything here, how many events it did not, and its last one's number."""
+        """Return, by edge that did not hand all on here, how many events it did not, and up to which one it did."""
         edges = [*self._missed, *(edge for edge in self._parted if edge not in self._missed)]
         return {edge: (self._missed.get(edge, 0), self._parted.get(edge)) for edge in edges}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from swak.narrowing import Suspects
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from swak.actors.lease import Lease
     from swak.actors.post import Post
+    from swak.actors.supervisor import Supervisor
     from swak.event import Batch, Event
-    from swak.reloading.difference import Difference
 
 
 class Letter:
@@ -160,25 +160,30 @@ class Changed(NamedTuple):
     post: Post
 
 
-class Verdict(NamedTuple):
-    """What became of a reload."""
+class Change(Protocol):
+    """A reload under way: from the stages that run to others. All of it happens on the supervisor's thread."""
 
-    trouble: str
-    """Why the stages are what they were before; empty when they are what was wanted."""
-    leaving: tuple[str, ...] = ()
-    """Stages that were removed and still work off what they have."""
+    over: bool
+
+    def step(self, now: float) -> None:
+        """Do what can be done now. Called at each round, until it is `over`."""
+
+    def note_death(self, post: Post, why: str) -> None:
+        """Take note that a seat has died or hangs."""
+
+    def gives_up(self, post: Post) -> bool:
+        """Whether nobody sits down in that place any more."""
+
+    def let_go(self) -> None:
+        """The run is to end: let nobody wait for anybody any more."""
 
 
 class Rebuild(NamedTuple):
     """Make the stages what another topology says."""
 
-    wanted: Difference
-    leave_s: float
-    """How long removed stages may work off what they have."""
-    told: Callable[[Verdict], None]
-    """Called when the stages are what they are to be, or again what they were. It must be quick."""
-    over: Callable[[], None]
-    """Called when removed stages have left, too, and another topology may come. It must be quick."""
+    begin: Callable[[Supervisor], Change]
+    refuse: Callable[[str], None]
+    """Called instead when that cannot be now, with the reason."""
 
 
 class Stop(NamedTuple):

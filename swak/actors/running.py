@@ -19,7 +19,6 @@ from swak.errors import SwakError
 from swak.plugin import Input
 from swak.recipe import Chain, Recipe, as_recipe
 from swak.recipe import Flow as RecipeFlow
-from swak.reloading.outcome import Reloads
 from swak.sinks.guard import allow_waking
 from swak.stats import Receipt, StageView
 from swak.topology.compile import compile_recipe
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from swak.clock import Clock
+    from swak.reloading.outcome import Reloads
     from swak.topology.graph import Topology
 
 DRAIN_S = 60.0
@@ -79,7 +79,8 @@ class Run:
         self.supervisor = Supervisor(self.crew, settings, self.signals, watchdog)
         self._loop = MainLoop(self.crew)
         self.crew.need_main = self._need_main
-        self.reloads = Reloads()
+        self.reloads: Reloads | None = None
+        """How reloads of the recipe went, where there may be any."""
 
     @property
     def draining(self) -> bool:

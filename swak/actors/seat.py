@@ -151,7 +151,7 @@ class Seat(Actor):
         """Take a word of the root or of a child: failover only."""
 
     def on_change(self) -> None:
-        """Take on what a reload has planned. What is on its way still goes the old way; later letters go the new one."""
+        """Take on what a reload has planned. What is on its way still goes the old way; later letters go another."""
         plan = self.post.planned
         if plan is None:
             return

@@ -9,7 +9,6 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from swak.actors.actor import Actor, Inbox
-from swak.actors.changing import Changing
 from swak.actors.messages import (
     Broken,
     Changed,
@@ -23,12 +22,12 @@ from swak.actors.messages import (
     Stop,
     Turned,
     Up,
-    Verdict,
 )
 from swak.log import get
 
 if TYPE_CHECKING:
     from swak.actors.crew import Crew, Flow
+    from swak.actors.messages import Change
     from swak.actors.post import Post
     from swak.actors.running import Settings
     from swak.actors.watchdog import Watchdog
@@ -64,7 +63,7 @@ class Supervisor(Actor):
         self._checkpoint_at = self._clock.monotonic()
         self._eager_until = self._checkpoint_at + EAGER_S
         self._aborting: dict[str, float] = {}
-        self.changing: Changing | None = None
+        self.changing: Change | None = None
         """The reload that is under way."""
 
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]
@@ -195,10 +194,9 @@ class Supervisor(Actor):
 
     def _rebuild(self, letter: Rebuild) -> None:
         if self.changing is not None or self.drain_until is not None:
-            letter.told(Verdict("the run is ending" if self.drain_until is not None else "another reload is under way"))
-            letter.over()
-            return
-        self.changing = Changing(self, letter, self.now())
+            letter.refuse("the run is ending" if self.drain_until is not None else "another reload is under way")
+        else:
+            self.changing = letter.begin(self)
 
     def _given_up(self, post: Post) -> bool:
         return self.changing is not None and self.changing.gives_up(post)

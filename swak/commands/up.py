@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from swak.actors.running import Run, Settings
     from swak.commands.presence import Given, Presence
     from swak.control.reloader import Reloader
+    from swak.datadir import DataDir
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
@@ -163,25 +164,20 @@ def up(  # noqa: PLR0917 - click calls it by name
     from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
     given = Given(path, text, name, ready_fd)
-    if watch and given.is_text:
-        raise click.UsageError("--watch watches a file, and the recipe is none: give a RECIPE file")
+    reloading = Reloading(given, watch)
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
-    from swak.datadir import DataDir  # noqa: PLC0415 - see above
-    from swak.deadletters import Limit  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
     try:
         topology = compile_recipe(load(path, text, timeout_s))
-        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
-        where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
+        where = _kept_in(given, data_dir, ephemeral, dead_letters_max, dead_letters_full)
         with presented(given, where) as presence:
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
-            reloading = Reloading(None if given.is_text else path, watch, given.ready_fd is not None)
             with watched(run, metrics), reloading.of(run):
                 code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence, reloading)
     except StateError as error:
@@ -190,6 +186,17 @@ def up(  # noqa: PLR0917 - click calls it by name
     finally:
         log.reset()
     sys.exit(code)
+
+
+def _kept_in(
+    given: Given, data_dir: str | None, ephemeral: bool, room: Size, when_full: Literal["block", "drop_oldest"]
+) -> DataDir:
+    """Choose where state is kept: a recipe that is given as text keeps some only where one was named."""
+    from swak.datadir import DataDir  # noqa: PLC0415 - `swak up --help` needs none of it
+    from swak.deadletters import Limit  # noqa: PLC0415 - as above
+
+    named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
+    return DataDir.resolve(data_dir, ephemeral or not named, Limit(room, when_full))
 
 
 def _in_background(given: Given) -> int:
@@ -218,9 +225,11 @@ def _made(topology: Topology, settings: Settings) -> Run:
 class Reloading:
     """How a run of `swak up` comes to another recipe."""
 
-    def __init__(self, path: str | None, watch: bool, detached: bool) -> None:
-        self._path, self._watch = path, watch
-        self.on_hangup = detached or bool(os.environ.get("NOTIFY_SOCKET"))
+    def __init__(self, given: Given, watch: bool) -> None:
+        self._path, self._watch = None if given.is_text else given.path, watch
+        if watch and self._path is None:
+            raise click.UsageError("--watch watches a file, and the recipe is none: give a RECIPE file")
+        self.on_hangup = given.ready_fd is not None or bool(os.environ.get("NOTIFY_SOCKET"))
         """Whether SIGHUP asks for it. In a terminal it says that the terminal has gone."""
         self.reloader: Reloader | None = None
 

@@ -9,13 +9,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from swak.actors.messages import Rebuild, Verdict
 from swak.errors import ConfigError, Problem
 from swak.log import Log
 from swak.reloading import outcome
+from swak.reloading.changing import Verdict, Wanted
 from swak.reloading.difference import Difference, difference
 from swak.reloading.loading import load_checked, local_files
-from swak.reloading.outcome import Outcome
+from swak.reloading.outcome import Outcome, Reloads
 from swak.reloading.sameness import print_of
 from swak.topology.graph import Topology
 
@@ -40,6 +40,7 @@ class Reloader:
     def __init__(self, run: Run, path: str | None, load_s: float = LOAD_S) -> None:
         """`path`: of the recipe; None: it was given as text, and is not to be had again."""
         self._run = run
+        self.reloads = run.reloads = Reloads()
         self.path = path
         self._load_s = load_s
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -88,13 +89,13 @@ class Reloader:
             over = threading.Event()
             found = self._reload(over)
             self._tell(found)
-            self._run.reloads.note(found)
+            self.reloads.note(found)
             self._served = ticket, found
             self._wait(over, self._run.settings.grace_s + VERDICT_S)
 
     def _reload(self, over: threading.Event) -> Outcome:
         began_s = time.monotonic()
-        self._run.reloads.began += 1
+        self.reloads.began += 1
         try:
             found = self._try(over)
         except ConfigError as error:
@@ -122,7 +123,7 @@ class Reloader:
             verdicts.put(verdict)
             told.set()
 
-        self._run.signals.put(Rebuild(found, self._run.settings.grace_s, tell, over.set))
+        self._run.signals.put(Wanted(found, self._run.settings.grace_s, tell, over.set).letter())
         self._wait(told, VERDICT_S)
         if verdicts.empty():
             return outcome.of(found, "rolled_back", "the run is ending, or its stages do not answer")

@@ -17,6 +17,7 @@ from swak.control.protocol import VERSION, Request, RequestError
 from swak.control.stages import find
 from swak.control.tapping import Tap, condition, watch
 from swak.log import Log
+from swak.reloading.outcome import Reloads
 from swak.view import Meter
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Agent:
             "restarts": sum(view.restarts for view in views),
             "oldest_s": None if oldest_s is None else round(oldest_s, 3),
             "stages": {f"{view.flow}/{view.stage}": view.state for view in views if view.state != REMOVED},
-            "reloads": told_reloads(self.run.reloads),
+            "reloads": told_reloads(self.run.reloads or Reloads()),
         }
         return {**self._details, **told}
 

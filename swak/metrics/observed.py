@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.plugin import Input
+from swak.reloading.outcome import Reloads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ class Observed(NamedTuple):
 
 def observe(run: Run, began_s: float) -> Observed:
     """Look at a run that began at this monotonic time. From any thread; takes each mailbox's lock for a moment."""
-    crew = run.crew
+    crew, reloads = run.crew, run.reloads or Reloads()
     now_s = time.monotonic()
     posts = crew.posts
     inputs = crew.inputs()
@@ -68,9 +69,9 @@ def observe(run: Run, began_s: float) -> Observed:
         latencies={key: one.shared.latency.spread() for key, one in sources.items()},
         extents={_key(post): _extents(post) for post in inputs},
         measures={_key(post): told for post in posts if (told := _measures(post))},
-        reloads=dict(run.reloads.counts),
-        reloads_begun=run.reloads.began,
-        reloaded_at_s=run.reloads.succeeded_at_ns / 1e9,
+        reloads=dict(reloads.counts),
+        reloads_begun=reloads.began,
+        reloaded_at_s=reloads.succeeded_at_ns / 1e9,
         dead_dropped=int(crew.site.dead_letters.figures()["dropped"]),
         memory_bytes=crew.budget.kept_bytes(),
         memory_limit_bytes=crew.budget.limit_bytes,

@@ -118,7 +118,7 @@ class _Pair:
         old, new = self.old.stages, self.new.stages
         matched = {
             new[there].name: old[here].name
-            for here, there in _common([self._print(one) for one in old], [self._print(one) for one in new])
+            for here, there in _longest_shared([self._print(one) for one in old], [self._print(one) for one in new])
         }
         self._match_ends(matched, self._print)
         self._match_gaps(matched)
@@ -281,7 +281,7 @@ def _behind(flow: FlowGraph, name: str) -> set[str]:
     return found
 
 
-def _common(old: Sequence[Print], new: Sequence[Print]) -> list[tuple[int, int]]:
+def _longest_shared(old: Sequence[Print], new: Sequence[Print]) -> list[tuple[int, int]]:
     """Return the pairs of a longest common subsequence, the earliest ones."""
     rows, columns = len(old), len(new)
     longest = [[0] * (columns + 1) for _ in range(rows + 1)]

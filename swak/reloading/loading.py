@@ -31,7 +31,7 @@ _SWAK = str(Path(__file__).resolve().parents[1])
 
 
 def load_checked(path: str, timeout_s: float) -> Topology:
-    """Return the compiled recipe. ConfigError says what is wrong with it; nothing of this process is any different then.
+    """Return the compiled recipe. ConfigError says what is wrong with it; this process is no different then.
 
     It is run by a child first, with our environment, folder and user, and only then here.
     """
@@ -45,7 +45,7 @@ def load_checked(path: str, timeout_s: float) -> Topology:
 def check_apart(path: str, content: bytes, timeout_s: float) -> None:
     """Have a child check the recipe. ConfigError: it is wrong, or takes too long, or ends the process it is in."""
     limit = ["--timeout", f"{timeout_s:g}s"]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-m", "swak", "check", *limit, "--as", path, "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -8,11 +8,10 @@ from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from swak.plugin import Plugin
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from swak.plugin import Plugin
     from swak.topology.graph import Stage
 
 _LOADED = re.compile(r"\bswak_recipe_\d+_")

@@ -40,16 +40,16 @@ class Halves(Numbers):
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
         self.may = threading.Event()
-        self.reached = threading.Event()
+        self.at_half = threading.Event()
 
     def fresh(self) -> Self:
         made = super().fresh()
-        made.may, made.reached = self.may, self.reached
+        made.may, made.at_half = self.may, self.at_half
         return made
 
     def read(self) -> Chunk | None:
         if self._next >= HALF:
-            self.reached.set()
+            self.at_half.set()
             if not self.may.is_set():
                 self.may.wait(0.01)
                 return None
@@ -170,7 +170,7 @@ def _one_run(build: Build, thread: str, number: int) -> bool:
     before, after = build(source, sinks)
     kind = KINDS[number % len(KINDS)]
     with Armed(thread, number, kind) as shot, running(before, grace_s=20, deaths_max=50) as run:
-        assert source.reached.wait(WAIT_S)
+        assert source.at_half.wait(WAIT_S)
         shot.armed = True
         change = reload(run, after, leave_s=10)
         verdict = change.wait()

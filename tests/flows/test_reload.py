@@ -1,4 +1,4 @@
-"""Reloads as people ask for them: by command, by signal, by saving the recipe; under load, with outputs that are dead."""
+"""Reloads as people ask for them: by command, by signal, by saving the recipe; under load, with dead outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from swak import in_, out, running, task
-from swak.actors.changing import REMOVED
+from swak.reloading.changing import REMOVED
 from swak.testing import Recorder
 from tests.flows.agent import environ, swak, tail_of
 from tests.flows.numbered import LINE_BYTES, lines, numbers_in
@@ -129,8 +129,10 @@ BAD = {
         'did you mean "format"',
     ),
     "cannot open": (
-        "class Bad(Filter):\n  def open(self): raise ValueError('never')\n  def process(self, event): return event\n"
-        "task(in_.FileTailing('app.log'), Bad(), out.File('a.txt', format='raw'), name='web')",
+        (
+            "class Bad(Filter):\n  def open(self): raise ValueError('never')\n  def process(self, event): return event\n"
+            "task(in_.FileTailing('app.log'), Bad(), out.File('a.txt', format='raw'), name='web')"
+        ),
         1,
         "web/Bad: ValueError('never')",
     ),

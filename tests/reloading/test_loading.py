@@ -50,7 +50,7 @@ def test_a_recipe_that_hangs_is_given_up(tmp_path: Path) -> None:
 def test_a_recipe_that_hangs_and_catches_everything_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "END_S", 0.5)
     text = "import signal, os\nos.close(1)\nos.close(2)\nimport threading\nthreading.Event().wait()"
-    with pytest.raises(ConfigError, match="has not been loaded after 1 s|ends the process"):
+    with pytest.raises(ConfigError, match=r"has not been loaded after 1 s|ends the process"):
         load_checked(recipe(tmp_path, text), 1)
 
 
@@ -77,9 +77,8 @@ def test_when_that_fails_the_module_of_before_is_there_again(tmp_path: Path) -> 
     try:
         load_checked(path, 30)
         before = local_modules(path)["swak_test_kept"]
-        with pytest.raises(ValueError, match="no"), renewed(path):
-            assert "swak_test_kept" not in sys.modules
-            raise ValueError("no")
+        with pytest.raises(KeyError), renewed(path):
+            sys.modules["swak_test_kept"]
         assert local_modules(path)["swak_test_kept"] is before
     finally:
         sys.modules.pop("swak_test_kept", None)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from swak import Batch, Event, Filter, Output, failover, in_, main, option, running, task
-from swak.actors.changing import REMOVED
 from swak.event import Chunk, gather
 from swak.plugins.inputs.memory import Memory
+from swak.reloading.changing import REMOVED
 from swak.testing import Recorder
 from tests.flows.waiting import WAIT_S, until, view_of
 from tests.reloads import assert_accounted_for, reload

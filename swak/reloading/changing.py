@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swak.actors.lease import Lease
-from swak.actors.messages import Fate, Rebuild, Sign, Verdict
+from swak.actors.messages import Fate, Rebuild, Sign
 from swak.actors.post import Outlet, Plan
 from swak.deadletters import DeadLetter
 from swak.log import get
@@ -16,11 +16,13 @@ from swak.stats import Tally
 from swak.topology.graph import Topology
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from swak.actors.crew import Flow
     from swak.actors.post import Post
     from swak.actors.supervisor import Supervisor
+    from swak.reloading.difference import Difference
     from swak.topology.graph import FlowGraph
 
 log = get("swak.supervisor")
@@ -38,6 +40,36 @@ Key = tuple[str, str]
 """Flow and stage."""
 
 
+class Verdict(NamedTuple):
+    """What became of a reload."""
+
+    trouble: str
+    """Why the stages are what they were before; empty when they are what was wanted."""
+    leaving: tuple[str, ...] = ()
+    """Stages that were removed and still work off what they have."""
+
+
+class Wanted(NamedTuple):
+    """What stages are to become, and who hears of it."""
+
+    wanted: Difference
+    leave_s: float
+    """How long removed stages may work off what they have."""
+    told: Callable[[Verdict], None]
+    """Called when the stages are what they are to be, or again what they were. It must be quick."""
+    over: Callable[[], None]
+    """Called when removed stages have left, too, and another topology may come. It must be quick."""
+
+    def letter(self) -> Rebuild:
+        """Return what the supervisor is to be sent."""
+        return Rebuild(lambda root: Changing(root, self, root.now()), self.refuse)
+
+    def refuse(self, why: str) -> None:
+        """Tell that it cannot be."""
+        self.told(Verdict(why))
+        self.over()
+
+
 class Changing:
     """Runs on the supervisor's thread: `step` at each of its rounds, until `over`.
 
@@ -46,7 +78,7 @@ class Changing:
     for so long; new inputs begin when nobody is left in their way.
     """
 
-    def __init__(self, root: Supervisor, wanted: Rebuild, now: float) -> None:
+    def __init__(self, root: Supervisor, wanted: Wanted, now: float) -> None:
         self._root, self._crew, self._wanted = root, root.crew, wanted
         self._before = Topology(tuple(flow.graph for flow in self._crew.flows if flow.graph.stages))
         self._trial: set[Post] = set()
@@ -89,7 +121,7 @@ class Changing:
 
     # What is to become of whom
 
-    def _aim(self, topology: Topology, fresh: Set[Key]) -> None:
+    def _aim(self, topology: Topology, fresh: AbstractSet[Key]) -> None:
         wanted = {graph.name: graph for graph in topology.flows}
         for graph in topology.flows:
             if all(flow.name != graph.name for flow in self._crew.flows):
@@ -98,7 +130,7 @@ class Changing:
             self._aim_at(flow, wanted.get(flow.name) or replace(flow.graph, stages=()), fresh)
         self._crew.posts = [post for flow in self._crew.flows for post in flow.posts]
 
-    def _aim_at(self, flow: Flow, graph: FlowGraph, fresh: Set[Key]) -> None:
+    def _aim_at(self, flow: Flow, graph: FlowGraph, fresh: AbstractSet[Key]) -> None:
         posts = {post.stage.name: post for post in flow.posts}
         for stage in graph.stages:
             if stage.name not in posts:
@@ -268,7 +300,7 @@ class Changing:
                 self._retry_at = now + RETRY_S
 
     def _bury(self, post: Post) -> None:
-        """Write what is left to the dead letters, then settle it; the stage is over. OSError: the rest is still there."""
+        """Write what is left to the dead letters, then settle it; the stage is over. OSError: some is still there."""
         box, lease = post.mailbox, Lease(None)
         box.reseat()
         while (letter := box.head()) is not None:
