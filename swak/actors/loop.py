@@ -40,9 +40,10 @@ class MainLoop:
 
     @property
     def _posts(self) -> list[Post]:
-        if self._seen is not self._crew.posts:  # a reload makes another list
-            self._seen = self._crew.posts
+        posts = self._crew.posts
+        if self._seen is not posts:  # a reload makes another list
             self._steps = [post for flow in self.flows for post in reversed(flow.posts)]
+            self._seen = posts  # last: whatever cuts this off, it is done again
         return self._steps
 
     def ring(self) -> None:
@@ -63,7 +64,7 @@ class MainLoop:
                 raise
             except BaseException:  # noqa: BLE001 - between two turns nothing is in hand: go on
                 log.error("main's loop was interrupted and goes on", trace=traceback.format_exc())
-        for post in self._posts:
+        for post in self._steps:
             while self._step(post, busy=True):
                 pass  # the mailbox is closed: after its last control letters, the seat closes the plugin
         self.running = False

@@ -101,7 +101,7 @@ class Run:
 
     def run_main(self) -> None:
         """Step the `main` flows on the calling thread until they are over; return at once when there are none."""
-        if not self._loop.flows:
+        if not self._has_main:
             return
         try:
             self._loop.run(self.supervisor.finished.is_set)
@@ -115,9 +115,13 @@ class Run:
         with contextlib.suppress(KeyboardInterrupt):  # run_main has asked for draining already
             self.run_main()
 
+    @property
+    def _has_main(self) -> bool:
+        return any(flow.graph.kind == "main" for flow in self.crew.flows)
+
     def _need_main(self) -> None:
         """Step `main` flows that a reload has brought, on a thread of their own."""
-        if self._loop.flows and not self._loop.running:
+        if self._has_main and not self._loop.running:
             threading.Thread(target=self.step_main, name="swak:main", daemon=True).start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
