@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import __version__
 from swak.actors.messages import Renew
+from swak.control.attaching import Attaching
 from swak.control.figures import told_view
 from swak.control.injecting import Injector
 from swak.control.protocol import VERSION, Request, RequestError
@@ -57,6 +58,7 @@ class Agent:
         self._meter: Meter | None = None
         self._injector = Injector(run.settings.clock)
         self._posts = run.crew.posts
+        self._attaching = Attaching(run, {"status": self.status, "stacks": self.stacks})
 
     def verbs(self) -> dict[str, Verb]:
         """Return the verbs by name."""
@@ -72,6 +74,7 @@ class Agent:
             "inject": self.inject,
             "stacks": self.stacks,
             "stop": self.stop,
+            **self._attaching.verbs(),
         }
 
     # Looking
