@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
+    from swak.control.door import Door
     from swak.control.server import Server
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
@@ -65,6 +66,12 @@ class Presence:
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
+        self._door: Door | None = None
+
+    def listen_at(self, door: Door) -> None:
+        """Have those served, too, who come over TCP. It is closed with the rest."""
+        self._door = door
+        self._details["control"] = door.address
 
     def serve(self, run: object) -> None:
         """Listen for those who ask, once the run has been started."""
@@ -76,16 +83,18 @@ class Presence:
             return
         told = {name: value for name, value in self._details.items() if name != "environ"}
         self._agent = Agent(run, self.name, self._details["recipe"], told)
-        if hasattr(socket, "AF_UNIX"):
-            try:
-                path = socket_path(self._claim.pid_path.parent, self.name)
-                server = Server(path, self._agent.verbs(), time.monotonic)
-                server.start()
-            except (OSError, StateError) as error:
-                _log.warning("there is no control socket; the agent runs all the same", error=error)
-            else:
-                self._server = server
-                self._details["socket"] = str(path)
+        try:
+            path = socket_path(self._claim.pid_path.parent, self.name) if hasattr(socket, "AF_UNIX") else None
+            if path is not None or self._door is not None:
+                self._server = Server(path, self._agent.verbs(), time.monotonic, self._door)
+                self._server.start()
+            self._details["socket"] = str(path or "")
+        except (OSError, StateError) as error:
+            _log.warning("there is no control socket; the agent runs all the same", error=error)
+            self._server = None
+            if self._door is not None:
+                self._server = Server(None, self._agent.verbs(), time.monotonic, self._door)
+                self._server.start()
         self._claim.describe(self._details)
         if self.given.ready_fd is not None:
             from swak.background.launching import Announcement  # noqa: PLC0415 - only in the background
@@ -119,6 +128,8 @@ class Presence:
             self._announcement.withdraw()
         if self._server is not None:
             self._server.close()
+        if self._door is not None:
+            self._door.close()
         if self._log_file is not None:
             self._log_file.stop()
         self._claim.release()
@@ -162,6 +173,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         "background": given.ready_fd is not None,
         "log": "",
         "socket": "",
+        "control": "",
     }
     presence = Presence(given, owned, details, passing)
     if given.ready_fd is not None:

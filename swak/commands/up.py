@@ -13,6 +13,7 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
+from swak.commands.remote import control_options, open_door
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
@@ -119,6 +120,7 @@ class Telling(NamedTuple):
     envvar="SWAK_METRICS",
     help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
 )
+@control_options
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
@@ -140,6 +142,8 @@ def up(  # noqa: PLR0917 - click calls it by name
     verbose: int,
     quiet: int,
     metrics: Where | None,
+    control: Where | None,
+    control_config: str | None,
     no_view: bool,
     detach: bool,
     name: str | None,
@@ -172,6 +176,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
         where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
         with presented(given, where) as presence:
+            open_door(presence, control, control_config)
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
             with watched(run, metrics):
