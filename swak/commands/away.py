@@ -54,7 +54,7 @@ def away(name: str | None = None) -> Away | None:
     if not given.get("cert"):
         raise click.UsageError("--at needs --cert FILE (or SWAK_CONTROL_CERT): agents let nobody in without one")
     from swak.control.client import Away  # noqa: PLC0415 - `--help` needs none of it
-    from swak.control.private import check_private, read_private  # noqa: PLC0415 - as above
+    from swak.control.private import check_private, read_private, told  # noqa: PLC0415 - as above
     from swak.forward.tls import Tls  # noqa: PLC0415 - as above
 
     token = None
@@ -63,7 +63,5 @@ def away(name: str | None = None) -> Away | None:
         if given.get("token_file"):
             token = read_private(given["token_file"]).strip()
     except OSError as error:
-        raise click.UsageError(
-            f"--at: {error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-        ) from error
+        raise click.UsageError(f"--at: {told(error, error.filename or '')}") from error
     return Away(at.host, at.port, Tls(given.get("ca") or "", given["cert"], given.get("key") or ""), token)

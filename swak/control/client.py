@@ -139,9 +139,10 @@ def _away(to: Away, name: str) -> socket.socket:
             raise
         try:
             encrypted.sendall(json.dumps({"token": to.token}).encode() + b"\n")
-        except BaseException:
+        except OSError as error:
             encrypted.close()
-            raise
+            told = _told(error) if "ALERT" in str(error) else HUNG_UP
+            raise ControlError(f"{name} {told}") from error
     except (OSError, ValueError) as error:
         raise ControlError(f"{name} cannot be reached: {_told(error)}") from error
     return encrypted

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.control.grants import Grants
-from swak.control.private import check_private
+from swak.control.private import check_private, told
 from swak.errors import ConfigError, Problem
 from swak.forward.tls import Tls, server_context
 from swak.options import suggest
@@ -47,18 +47,18 @@ def read_config(path: Path) -> Guarded:
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else f"this is no TOML: {error}"
-        raise ConfigError([Problem(str(what), "see docs/control.md", str(path))]) from error
+        what = told(error, path) if isinstance(error, OSError) else f"{path}: this is no TOML: {error}"
+        raise ConfigError([Problem(what, "see docs/control.md")]) from error
     problems = _problems(given)
     if problems:
-        raise ConfigError([Problem(what, mend, str(path)) for what, mend in problems])
+        raise ConfigError([Problem(f"{path}: {what}", mend) for what, mend in problems])
     certificate, key, ca, tokens = (str(path.parent / given[name]) for name in FILES)
     guarded = Guarded(Tls(ca, certificate, key), Grants(Path(tokens)), given.get(ATTACH_WRITE, False))
     guarded.grants.now()
     try:
         guarded.context()
     except OSError as error:
-        raise ConfigError([Problem(error.strerror or str(error), "", str(path))]) from error
+        raise ConfigError([Problem(f"{path}: {error.strerror or error}")]) from error
     return guarded
 
 

@@ -9,7 +9,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from swak.control.private import read_private
+from swak.control.private import read_private, told
 from swak.control.rights import ROLES, Grant, Role
 from swak.durable import write_all
 from swak.errors import ConfigError, Problem
@@ -51,7 +51,7 @@ class Grants:
                 self._seen = seen
         except OSError as error:
             self._seen, self._grants = None, ()
-            raise ConfigError([Problem(f"tokens: {error.strerror or error}", "", str(self.path))]) from error
+            raise ConfigError([Problem(f"tokens: {told(error, self.path)}")]) from error
         return self._grants
 
     def find(self, token: str | None, names: Sequence[str]) -> Grant | None:
@@ -128,5 +128,5 @@ def add_token(path: Path, name: str, role: Role) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigError([Problem(f"tokens: {error.strerror or error}", "", str(path))]) from error
+        raise ConfigError([Problem(f"tokens: {told(error, path)}")]) from error
     return token

@@ -31,6 +31,12 @@ def check_private(path: str | Path) -> None:
     _check(Path(path).stat(), path)
 
 
+def told(error: OSError, path: str | Path) -> str:
+    """Return what is wrong with a file, with its path."""
+    text = error.strerror or str(error)
+    return text if str(path) in text else f"{path}: {text}"
+
+
 def _check(found: os.stat_result, path: str | Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(EINVAL, f"{path} is no file")
