@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak import running
@@ -19,7 +17,9 @@ from swak.control.verbs import Agent
 from swak.forward.tls import Tls, client_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
+    from pathlib import Path
 
     from swak.actors.running import Run
     from swak.recipe import Flow
@@ -54,6 +54,7 @@ class Remote(NamedTuple):
     """A run that is controlled over TCP."""
 
     run: Run
+    agent: Agent
     server: Server
     door: Door
     guard: Guard
@@ -85,11 +86,11 @@ class Remote(NamedTuple):
 def remote(made: Guard, *flows: Flow) -> Iterator[Remote]:
     """Run a recipe that is controlled over TCP, and over nothing else."""
     with running(list(flows)) as run:
-        agent = Agent(run, "test", "test.py", {})
+        agent = Agent(run, "test", "test.py", {"log": ""})
         door = Door("127.0.0.1", 0, made.read())
         server = Server(None, agent.verbs(), time.monotonic, door)
         server.start()
         try:
-            yield Remote(run, server, door, made)
+            yield Remote(run, agent, server, door, made)
         finally:
             server.close()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,7 @@ def test_a_change_is_seen_and_one_that_is_wrong_leaves_nobody_in(path: Path) -> 
     replaced = path.with_name("new")
     replaced.write_text("nonsense\n")
     replaced.chmod(0o600)
-    os.replace(replaced, path)
+    replaced.replace(path)
     for _ in range(2):
         with pytest.raises(ConfigError):
             grants.find(token, ())

@@ -21,7 +21,9 @@ def secret(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
-@pytest.mark.parametrize(("mode", "well"), [(0o600, True), (0o640, True), (0o644, False), (0o620, False), (0o602, False)])
+@pytest.mark.parametrize(
+    ("mode", "well"), [(0o600, True), (0o640, True), (0o644, False), (0o620, False), (0o602, False)]
+)
 def test_others_may_neither_read_nor_change_it_and_a_group_may_read_it(secret: Path, mode: int, well: bool) -> None:
     secret.chmod(mode)
     if well:
