@@ -194,7 +194,11 @@ def stop_found(agent: Found, *, now: bool) -> int:
 
 def _signal(agent: Found, number: int) -> None:
     if agent.runs():  # by its lock: never another process that has its number
-        os.kill(agent.pid, number)
+        try:
+            os.kill(agent.pid, number)
+        except PermissionError:
+            what = f"{agent.name} (process {agent.pid}) is another user's"
+            raise click.ClickException(f"{what}: only that user and root can stop it") from None
 
 
 def _gone(agent: Found, within_s: float) -> bool:
