@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from swak import log
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
+from swak.commands.remote import open_door
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
+    from swak.commands.remote import Control
     from swak.control.door import Door
     from swak.control.server import Server
     from swak.control.verbs import Agent
@@ -38,6 +40,8 @@ class Given(NamedTuple):
     name: str | None
     ready_fd: int | None
     """Where to say that it has started; None: it runs in the foreground."""
+    control: Control | None = None
+    """How it is controlled over TCP; None: not at all."""
 
     @property
     def is_text(self) -> bool:
@@ -140,9 +144,11 @@ class Presence:
 
 @contextlib.contextmanager
 def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
-    """Be found as long as the block lasts. StateError as of `present`."""
+    """Be found as long as the block lasts. StateError as of `present`; others as of `open_door`."""
     presence = present(given, "" if where.ephemeral else str(where.path))
     try:
+        if given.control is not None:
+            open_door(presence, given.control)
         yield presence
     finally:
         if presence is not None:

@@ -13,7 +13,7 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
-from swak.commands.remote import control_options, open_door
+from swak.commands.remote import control_options, control_wanted
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
@@ -142,8 +142,6 @@ def up(  # noqa: PLR0917 - click calls it by name
     verbose: int,
     quiet: int,
     metrics: Where | None,
-    control: Where | None,
-    control_config: str | None,
     no_view: bool,
     detach: bool,
     name: str | None,
@@ -161,7 +159,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
     from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
-    given = Given(path, text, name, ready_fd)
+    given = Given(path, text, name, ready_fd, control_wanted())
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
@@ -176,7 +174,6 @@ def up(  # noqa: PLR0917 - click calls it by name
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
         where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
         with presented(given, where) as presence:
-            open_door(presence, control, control_config)
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
             with watched(run, metrics):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from swak.cli import swak
-from swak.commands.remote import open_door
+from swak.commands.remote import Control, open_door
 from swak.commands.watching import Where
 from swak.errors import StateError
 from tests.control.guarded import guard
@@ -67,5 +67,4 @@ def test_the_log_says_where_it_listens(tmp_path: Path, certificates: Certificate
 def test_an_agent_that_nobody_could_find_is_controlled_by_nobody(tmp_path: Path, certificates: Certificates) -> None:
     made = guard(tmp_path, certificates)
     with pytest.raises(StateError, match="SWAK_HOME"):
-        open_door(None, Where("127.0.0.1", 0), str(made.path))
-    open_door(None, None, str(made.path))
+        open_door(None, Control(Where("127.0.0.1", 0), str(made.path)))
