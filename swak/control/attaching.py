@@ -37,6 +37,7 @@ class Session:
         self.client = client
         self.who = client.right.who
         self.writes = writes
+        self.for_s = for_s
         self.limit_s = limit_s
         self.until_s = time.monotonic() + for_s
         self.names: dict[str, Any] = {}
@@ -87,14 +88,15 @@ class Attaching:
         if writes and not client.right.writes:
             mend = "the agent's --control-config allows it with attach_write = true, for the role operate"
             raise RequestError("forbidden", f"--write is not allowed over TCP; {mend}")
+        return self._lasting(Session(client, writes, for_s, limit_s))
+
+    def _lasting(self, session: Session) -> Work:
+        client = session.client
         if client in self._sessions:
             raise RequestError("bad-request", "this connection has attached already")
-        session = self._sessions[client] = Session(client, writes, for_s, limit_s)
-        tell = _log.warning if writes else _log.info
-        tell("an operator attaches", who=session.who, write=writes, for_s=for_s)
-        return self._lasting(session, client)
-
-    def _lasting(self, session: Session, client: Client) -> Work:
+        self._sessions[client] = session
+        tell = _log.warning if session.writes else _log.info
+        tell("an operator attaches", who=session.who, write=session.writes, for_s=session.for_s)
         why = "hung up"
         try:
             yield {"attached": self._run.topology.flows[0].name, "write": session.writes, "limit_s": session.limit_s}
@@ -121,24 +123,29 @@ class Attaching:
         """Run a piece of code and tell what it prints."""
         code = request.text("code")
         request.all_taken("code")
+        if len(code) > CODE_CHARS:
+            raise RequestError("too-long", f"a piece of code has at most {CODE_CHARS} characters")
+        return self._evaluating(client, code)
+
+    def _session(self, client: Client) -> Session:
+        """Return the session of a client who may run code now. RequestError says why it may not."""
         session = self._sessions.get(client)
         if session is None:
             raise RequestError("over", "the session is over: its time, or the run; attach again")
         if session.snippet is not None:
             raise RequestError("busy", "the code before this one still runs")
-        if len(code) > CODE_CHARS:
-            raise RequestError("too-long", f"a piece of code has at most {CODE_CHARS} characters")
         given_up = self._still_given_up()
         if given_up >= GIVEN_UP_MAX:
             mend = "wait until that ends, or restart the agent"
             raise RequestError("busy", f"{given_up} pieces of code that were given up still run; {mend}")
-        return self._evaluating(session, code)
+        return session
 
     def _still_given_up(self) -> int:
         self._given_up = [one for one in self._given_up if one.runs]
         return len(self._given_up)
 
-    def _evaluating(self, session: Session, code: str) -> Work:
+    def _evaluating(self, client: Client, code: str) -> Work:
+        session = self._session(client)
         began_s = time.monotonic()
         limit_s = min(session.limit_s, session.until_s - began_s)
         session.names.update(self._objects(session) if session.writes else self._shots(session))

@@ -18,6 +18,8 @@ ANSWER_S = 10.0
 """How long an answer may take besides what the request itself waits for."""
 CLOSED = "has closed the connection: it has ended, or was stopped"
 HUNG_UP = "has hung up without a word: it knows neither our token nor our certificate"
+TLS_END = "SSLEOFError"
+"""How TLS says that the other side has closed the connection; by name, as whoever speaks no TLS does not import it."""
 LINE_BYTES = 64 * 1024 * 1024
 
 
@@ -95,11 +97,11 @@ class Connection:
                 yield told
                 if "ok" in told:
                     return
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise ControlError(f"{self.name} {self._silent}") from error
         except TimeoutError as error:
             raise ControlError(f"{self.name} does not answer") from error
         except (OSError, ValueError) as error:
+            if isinstance(error, BrokenPipeError | ConnectionResetError) or type(error).__name__ == TLS_END:
+                raise ControlError(f"{self.name} {self._silent}") from error
             raise ControlError(f"{self.name}: {_told(error)}") from error
 
 

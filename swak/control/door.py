@@ -30,8 +30,6 @@ FIRST_BYTES = 4096
 ARRIVALS_A_SECOND, ARRIVALS_AT_ONCE = 10.0, 20.0
 """Handshakes cost milliseconds: more strangers wait in the listen queue, and those on the local socket do not."""
 BACKLOG = 64
-LOOK_S = 1.0
-"""How often it is looked whether the tokens file still grants what was granted."""
 TELL_S = 10.0
 """How often the log tells that somebody was turned away."""
 
@@ -109,10 +107,10 @@ class Door:
             self._tell_turned("nobody: the tokens file cannot be used", str(error))
             return False
 
-    def look_due(self) -> bool:
-        """Tell whether rights that were granted should be looked at again."""
+    def is_due(self, after_s: float) -> bool:
+        """Tell whether `holds` was not asked about for so long; it is now."""
         now = self._clock()
-        if now - self._looked_at < LOOK_S:
+        if now - self._looked_at < after_s:
             return False
         self._looked_at = now
         return True

@@ -36,6 +36,8 @@ SEEN = READS | {"evaluate"}
 """Verbs that are not in the log each time: they change nothing, or say themselves what they do."""
 TICK_S = 0.02
 """How often requests that take their time are looked at."""
+LOOK_S = 1.0
+"""How often it is looked whether those who came over TCP still have a right."""
 STALL_S = 60.0
 """How long a client may leave something unread before it is shut out."""
 LINGER_S = 1.0
@@ -151,9 +153,8 @@ class Server:
         return list(self._clients.values())
 
     def _round(self) -> None:
-        busy = any(one.working or one.out for one in self._now()) or (self._door is not None and self._door.busy)
         arrived = False
-        for key, _ in self._selector.select(TICK_S if busy or self._closing else None):
+        for key, _ in self._selector.select(self._patience_s()):
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._woken:
@@ -168,6 +169,13 @@ class Server:
             self._look_again(self._door)
         for client in self._now():
             self._guarded(client, self._go_on)
+
+    def _patience_s(self) -> float | None:
+        """Return when it has to be looked at something again that nobody tells of."""
+        busy = any(one.working or one.out for one in self._now()) or (self._door is not None and self._door.busy)
+        if busy or self._closing:
+            return TICK_S
+        return LOOK_S if any(one.right.grant is not None for one in self._now()) else None
 
     def _guarded(self, client: Client, step: Callable[[Client], None]) -> None:
         try:
@@ -214,7 +222,7 @@ class Server:
     def _look_again(self, door: Door) -> None:
         """Hang up on those whose right has been taken away."""
         remote = [one for one in self._now() if one.right.grant is not None]
-        for client in remote if remote and door.look_due() else ():
+        for client in remote if remote and door.is_due(LOOK_S) else ():
             if not door.holds(client.right):
                 _log.warning("control over TCP: a right was taken away", who=client.right.who)
                 self._drop(client)

@@ -87,7 +87,8 @@ def named(posts: Iterable[Post]) -> dict[str, Post]:
 def stages_of(run: Run) -> Shot:
     """Return what every stage is like now, with the options that it was given."""
     views = {f"{view.flow}/{view.stage}": told_view(view) for view in run.snapshot()}
-    return Shot({name: {**views[post.name], **_made_as(post)} for name, post in named(run.crew.posts).items()})
+    posts = named(run.crew.posts)
+    return Shot({name: {**views.get(post.name, {}), **_made_as(post)} for name, post in posts.items()})
 
 
 def _made_as(post: Post) -> dict[str, Any]:

@@ -79,10 +79,11 @@ class Agent:
 
     # Looking
 
-    def hello(self, request: Request, _client: Client) -> Told:
+    def hello(self, request: Request, client: Client) -> Told:
         """Tell who is here, and what can be asked for."""
         request.all_taken()
-        return {"protocol": VERSION, "swak": __version__, "name": self.name, "verbs": sorted(self.verbs())}
+        told = {"protocol": VERSION, "swak": __version__, "name": self.name, "role": client.right.role}
+        return {**told, "verbs": sorted(self.verbs())}
 
     def status(self, request: Request, _client: Client) -> Told:
         """Tell how it goes, in few figures."""

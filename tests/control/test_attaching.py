@@ -83,6 +83,12 @@ def test_code_without_a_session_is_refused(one: Served) -> None:
             connection.ask("evaluate", code="x" * 65_537)
 
 
+def test_requests_may_be_sent_all_at_once(one: Served) -> None:
+    with one.connect() as connection:
+        connection.tell("attach")
+        assert connection.ask("evaluate", code="6 * 7")["out"] == "42\n"
+
+
 def test_a_session_ends_when_its_time_is_over(one: Served) -> None:
     with one.connect() as connection:
         lines = connection.stream("attach", within_s=0.0, for_s=0.05)

@@ -15,6 +15,7 @@ import pytest
 
 from swak import in_, out, task
 from swak.control import door as doors
+from swak.control import server as servers
 from swak.control.client import ControlError
 from swak.control.door import FIRST_BYTES, STRANGERS_MAX, Door, names_of
 from swak.control.grants import add_token
@@ -198,17 +199,18 @@ def test_more_strangers_than_a_second_has_room_for_wait(made: Guard, monkeypatch
                 assert connection.ask("status")["ok"], "late, and served"
 
 
-def test_who_loses_a_right_is_hung_up_on(one: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "LOOK_S", 0.0)
-    with one.connect(one.guard.operator) as connection:
-        lines = connection.stream("tap", stage="Null")
-        assert next(lines)["tapping"] == "t/Null"
+@pytest.mark.parametrize("busy", [False, True])
+def test_who_loses_a_right_is_hung_up_on(one: Remote, monkeypatch: pytest.MonkeyPatch, busy: bool) -> None:
+    monkeypatch.setattr(servers, "LOOK_S", 0.05)
+    with one.connect(one.guard.operator) as connection, one.connect(one.guard.reader) as other:
+        lines = connection.stream("tap", stage="Null") if busy else iter([connection.ask("status")])
+        assert next(lines)["id"] == 1
         kept = [line for line in one.guard.tokens.read_text().splitlines() if not line.startswith("operator")]
         _replace(one.guard.tokens, "\n".join(kept) + "\n")
+        assert connection._sock.recv(1) == b"" if not busy else True
         with pytest.raises(ControlError, match="closed the connection"):
-            next(lines)
-    with one.connect(one.guard.reader) as connection:
-        assert connection.ask("status")["ok"], "others keep theirs"
+            next(lines) if busy else connection.ask("status")
+        assert other.ask("status")["ok"], "others keep theirs"
 
 
 def test_a_new_token_works_at_once(one: Remote) -> None:
