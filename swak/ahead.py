@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
     """Return the flows with `as_json` set for each filter whose outlets do nothing with records but write JSON lines.
 
-    Where several outputs write the same, it is encoded once, therefore also behind an input. What is behind a buffer on disk comes after what is
-    before it.
+    Where several outputs write the same, it is encoded once, therefore also behind an input. What is behind a buffer on
+    disk comes after what is before it.
     """
     spools: set[int] = set()
     made: list[FlowGraph] = []
