@@ -152,6 +152,8 @@ def _away(to: Away, name: str) -> socket.socket:
 
 def _told(error: Exception) -> str:
     """Return an error in words. TLS names its own with an underscored sign, e.g. of an alert that was sent to us."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
     verified, reason = getattr(error, "verify_message", ""), str(getattr(error, "reason", None) or "")
     if verified:
         return f"its certificate is not accepted here: {verified}"

@@ -78,7 +78,7 @@ class Door:
         self._strangers: dict[int, Stranger] = {}
         self._arrivals = ARRIVALS_AT_ONCE
         self._arrivals_at = self._looked_at = clock()
-        self._told_at: float | None = None
+        self._told_at = self._unusable_at = clock() - TELL_S
         self._turned = 0
 
     def open(self, selector: selectors.BaseSelector) -> None:
@@ -104,7 +104,7 @@ class Door:
         try:
             return right.grant in self._guarded.grants.now()
         except ConfigError as error:
-            self._tell_turned("nobody: the tokens file cannot be used", str(error))
+            self._tell_unusable(error)
             return False
 
     def is_due(self, after_s: float) -> bool:
@@ -230,7 +230,8 @@ class Door:
         try:
             grant = self._guarded.grants.find(token, names) if token != "" else None
         except ConfigError as error:
-            raise Turned(f"nobody is let in: {error}") from None
+            self._tell_unusable(error)
+            raise Turned("the tokens file cannot be used") from None
         if grant is None:
             what = "its certificate has no role" if token is None else "no token" if not token else "a wrong token"
             raise Turned(f"{what} (certificate {certificate:.100})")
@@ -252,10 +253,16 @@ class Door:
         """Tell of the first one, and later of the last one and how many there were: whoever knocks fills no disk."""
         self._turned += 1
         now = self._clock()
-        if self._told_at is not None and now - self._told_at < TELL_S:
+        if now - self._told_at < TELL_S:
             return
         _log.warning("control over TCP: turned away", peer=address, why=why, times=self._turned)
         self._told_at, self._turned = now, 0
+
+    def _tell_unusable(self, error: ConfigError) -> None:
+        now = self._clock()
+        if now - self._unusable_at >= TELL_S:
+            self._unusable_at = now
+            _log.error("control over TCP: nobody is let in, the tokens file cannot be used", error=str(error))
 
     def _renewed(self) -> ssl.SSLContext:
         """Return the TLS context, of what the files hold now. New ones that are wrong change nothing but the log."""

@@ -213,6 +213,23 @@ def test_who_loses_a_right_is_hung_up_on(one: Remote, monkeypatch: pytest.Monkey
         assert other.ask("status")["ok"], "others keep theirs"
 
 
+def test_a_tokens_file_that_cannot_be_used_lets_nobody_in_and_the_log_says_why(
+    one: Remote, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = one.guard.tokens.read_text()
+    _replace(one.guard.tokens, "nonsense\n")
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            with one.connect(one.guard.operator) as connection, pytest.raises(ControlError, match="without a word"):
+                connection.ask("status")
+    told = [record.message for record in caplog.records if "nobody is let in" in record.message]
+    assert len(told) == 1
+    assert "tokens:1  wants NAME ROLE" in told[0]
+    _replace(one.guard.tokens, held)
+    with one.connect(one.guard.operator) as connection:
+        assert connection.ask("status")["ok"]
+
+
 def test_a_new_token_works_at_once(one: Remote) -> None:
     token = add_token(one.guard.tokens, "late", "read")
     with one.connect(token) as connection:
