@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from swak import log
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
-from swak.commands.remote import open_door
+from swak.commands.remote import control_wanted, open_door
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
-    from swak.commands.remote import Control
     from swak.control.door import Door
     from swak.control.server import Server
     from swak.control.verbs import Agent
@@ -40,8 +39,6 @@ class Given(NamedTuple):
     name: str | None
     ready_fd: int | None
     """Where to say that it has started; None: it runs in the foreground."""
-    control: Control | None = None
-    """How it is controlled over TCP; None: not at all."""
 
     @property
     def is_text(self) -> bool:
@@ -67,15 +64,10 @@ class Presence:
         self._claim = owned
         self._details = details
         self._server: Server | None = None
+        self._door: Door | None = None
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
-        self._door: Door | None = None
-
-    def listen_at(self, door: Door) -> None:
-        """Have those served, too, who come over TCP. It is closed with the rest."""
-        self._door = door
-        self._details["control"] = door.address
 
     def serve(self, run: object) -> None:
         """Listen for those who ask, once the run has been started."""
@@ -87,18 +79,19 @@ class Presence:
             return
         told = {name: value for name, value in self._details.items() if name != "environ"}
         self._agent = Agent(run, self.name, self._details["recipe"], told)
-        try:
-            path = socket_path(self._claim.pid_path.parent, self.name) if hasattr(socket, "AF_UNIX") else None
-            if path is not None or self._door is not None:
-                self._server = Server(path, self._agent.verbs(), time.monotonic, self._door)
-                self._server.start()
-            self._details["socket"] = str(path or "")
-        except (OSError, StateError) as error:
-            _log.warning("there is no control socket; the agent runs all the same", error=error)
-            self._server = None
-            if self._door is not None:
-                self._server = Server(None, self._agent.verbs(), time.monotonic, self._door)
-                self._server.start()
+        if hasattr(socket, "AF_UNIX"):
+            try:
+                path = socket_path(self._claim.pid_path.parent, self.name)
+                server = Server(path, self._agent.verbs(), time.monotonic, self._door)
+                server.start()
+            except (OSError, StateError) as error:
+                _log.warning("there is no control socket; the agent runs all the same", error=error)
+            else:
+                self._server = server
+                self._details["socket"] = str(path)
+        if self._server is None and self._door is not None:
+            self._server = Server(None, self._agent.verbs(), time.monotonic, self._door)
+            self._server.start()
         self._claim.describe(self._details)
         if self.given.ready_fd is not None:
             from swak.background.launching import Announcement  # noqa: PLC0415 - only in the background
@@ -106,6 +99,11 @@ class Presence:
             ready = {"name": self.name, "pid": os.getpid(), "log": self._details["log"]}
             self._announcement = Announcement(self.given.ready_fd, ready)
             self._announcement.start(run.snapshot)
+
+    def listen_at(self, door: Door) -> None:
+        """Have those served, too, who come over TCP. Before `serve`; it is closed with the rest."""
+        self._door = door
+        self._details["control"] = door.address
 
     def end(self, code: int, receipt: Receipt) -> None:
         """Tell those who have stopped the run how it ended."""
@@ -145,10 +143,11 @@ class Presence:
 @contextlib.contextmanager
 def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
     """Be found as long as the block lasts. StateError as of `present`; others as of `open_door`."""
+    control = control_wanted()
     presence = present(given, "" if where.ephemeral else str(where.path))
     try:
-        if given.control is not None:
-            open_door(presence, given.control)
+        if control is not None:
+            open_door(presence, control)
         yield presence
     finally:
         if presence is not None:

@@ -57,8 +57,9 @@ def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
 
 def control_wanted() -> Control | None:
     """Return what the options say; None where they are not given. UsageError: only one of them is."""
-    given = click.get_current_context().meta[KEPT]
-    if given["control"] is None:
+    context = click.get_current_context(silent=True)
+    given = context.meta.get(KEPT, {}) if context is not None else {}
+    if given.get("control") is None:
         return None
     if not given["control_config"]:
         mend = "give --control-config FILE (certificate, key, ca, tokens); there is no control without TLS"

@@ -13,7 +13,7 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
-from swak.commands.remote import control_options, control_wanted
+from swak.commands.remote import control_options
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
@@ -159,7 +159,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
     from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
-    given = Given(path, text, name, ready_fd, control_wanted())
+    given = Given(path, text, name, ready_fd)
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need

@@ -53,16 +53,17 @@ class Agent:
         self.recipe = recipe
         self.outcome: Outcome | None = None
         """Set when the run is over and its receipt was made."""
+        self._attaching = Attaching(run, {"status": self.status, "stacks": self.stacks})
         self._details = dict(details)
         self._began_s = time.monotonic()
         self._meter: Meter | None = None
         self._injector = Injector(run.settings.clock)
         self._posts = run.crew.posts
-        self._attaching = Attaching(run, {"status": self.status, "stacks": self.stacks})
 
     def verbs(self) -> dict[str, Verb]:
         """Return the verbs by name."""
         return {
+            **self._attaching.verbs(),
             "hello": self.hello,
             "status": self.status,
             "snapshot": self.snapshot,
@@ -74,7 +75,6 @@ class Agent:
             "inject": self.inject,
             "stacks": self.stacks,
             "stop": self.stop,
-            **self._attaching.verbs(),
         }
 
     # Looking
