@@ -301,4 +301,5 @@ def names_of(certificate: Any) -> list[str]:
 def _reason(error: Exception) -> str:
     """Return what OpenSSL says in its own words, without numbers and places."""
     verified = getattr(error, "verify_message", "")
-    return str(verified or getattr(error, "reason", "") or getattr(error, "strerror", "") or error)
+    reason = str(getattr(error, "reason", None) or "").replace("_", " ").lower()
+    return str(verified or reason or getattr(error, "strerror", "") or error)
