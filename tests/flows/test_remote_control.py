@@ -86,3 +86,18 @@ def test_a_stranger_is_told_nothing_and_the_agent_runs_on(
         assert "hung up without a word" in done.stderr or "does not accept our certificate" in done.stderr
     assert "turned away" in agent.log
     assert agent.end(signal.SIGTERM) == 0
+
+
+def test_without_a_local_socket_there_is_still_the_one_over_tcp(
+    start: Start, tmp_path: Path, certificates: Certificates
+) -> None:
+    made = guard(tmp_path, certificates)
+    (tmp_path / "token").write_text(made.reader)
+    (tmp_path / "token").chmod(0o600)
+    (tmp_path / "home" / "run" / "web.sock").mkdir(parents=True)
+    agent = start("-e", RECIPE, "--name", "web", "--control", "127.0.0.1:0", "--control-config", "control.toml")
+    address = address_of(tmp_path)
+    assert "there is no control socket" in agent.log
+    given = ["--cert", certificates.client, "--ca", certificates.ca, "--token-file", "token"]
+    assert "web/Drop         running" in swak(tmp_path, "status", "--at", address, *given).stdout
+    assert agent.end(signal.SIGTERM) == 0
