@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
-    from swak.control.reloader import Reloader
     from swak.control.door import Door
+    from swak.control.reloader import Reloader
     from swak.control.server import Server
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
