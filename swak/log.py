@@ -53,7 +53,10 @@ class Log:
         self._write("warning", event, fields)
 
     def error(self, event: str, /, **fields: Any) -> None:
-        """Tell what somebody must mend. `exc_info=error` (or True, where it is handled) adds the traceback."""
+        """Tell what somebody must mend. `exc_info=error` (or True, where it is handled) adds the traceback.
+
+        `always=True`: it is never held back, however often it is told. For what ends the run.
+        """
         self._write("error", event, fields)
 
     def _write(self, level: Level, event: str, fields: dict[str, Any]) -> None:
@@ -63,10 +66,10 @@ class Log:
         number = _NUMBERS[level]
         if not logger.isEnabledFor(number):
             return
-        exc_info = fields.pop("exc_info", None)
+        exc_info, always = fields.pop("exc_info", None), fields.pop("always", False)
         fields = {**WHERE.get(), **self._fields, **fields}
         text = " ".join([event, *(f"{name}={plain(value)}" for name, value in fields.items())])
-        own = {"swak_event": event, "swak_fields": fields}
+        own = {"swak_event": event, "swak_fields": fields, "swak_always": always}
         logger.log(number, "%s", text, exc_info=exc_info, extra=own, stacklevel=3)
 
 

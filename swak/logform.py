@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PLACES = ("flow", "stage", "plugin")
 """Fields that make lines of one event different for the limit: where it happened."""
 
+LONG = ("exception", "stack")
+"""Fields of several lines, which stand below the line of text."""
+
 
 class Limit:
     """Lets `burst` equal lines pass in `window_s` and counts the rest. Not locked: a handler holds its lock."""
@@ -61,7 +64,7 @@ class Handler(logging.Handler):
         try:
             told = fields_of(record)
             held = 0
-            if record.levelno >= logging.WARNING:
+            if record.levelno >= logging.WARNING and not getattr(record, "swak_always", False):
                 kind = (record.name, record.levelname, _event(record), *(told.get(place) for place in PLACES))
                 admitted, held = self._limit.admit(kind, time.monotonic())
                 if not admitted:
@@ -122,6 +125,6 @@ def _renderer(form: Literal["text", "json"], stream: TextIO) -> Callable[[dict[s
 
 
 def _shown(name: str, value: object) -> str:
-    if name == "exception":
+    if name in LONG:
         return "\n".join(line.expandtabs() if line.isprintable() else ascii(line) for line in str(value).split("\n"))
     return plain(value)

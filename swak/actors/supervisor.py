@@ -100,6 +100,7 @@ class Supervisor(Actor):
             if letter.lease is letter.post.lease and not letter.lease.over:
                 self._replace(letter.post, "an operator has asked for it", asked=True)
         elif isinstance(letter, Stop):
+            self.forced_by = letter.signal or self.forced_by
             self._end_now() if letter.now else self._drain()
         elif not isinstance(letter, Over):
             self._drain()  # an envelope of pykka's

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -13,11 +12,12 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
+from swak.commands.signals import BY_SIGNAL, signals_served
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from queue import SimpleQueue
 
     from swak.actors.running import Run, Settings
@@ -27,13 +27,11 @@ if TYPE_CHECKING:
     from swak.topology.graph import Topology
     from swak.view import View
 
-OK, TROUBLE, BY_SIGNAL = 0, 1, 128
+OK, TROUBLE = 0, 1
 """Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
 
 WAIT_S = 0.5 if sys.platform == "win32" else 60.0
 """How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Running(Protocol):
@@ -209,8 +207,8 @@ def _made(topology: Topology, settings: Settings) -> Run:
 
 def run_to_end(run: Running, telling: Telling, view: View | None, presence: Presence | None = None) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
-    try:
-        with _signals_to(run.signals):
+    with signals_served(run, view):
+        try:
             run.start()
             if presence is not None:
                 presence.serve(run)
@@ -224,9 +222,9 @@ def run_to_end(run: Running, telling: Telling, view: View | None, presence: Pres
                 if view is not None:
                     view.stop()
             receipt = run.receipt()
-    finally:
-        run.close()
-    code = _finish(receipt, telling, run.forced_by)
+        finally:
+            run.close()
+        code = _finish(receipt, telling, run.forced_by)
     if presence is not None:
         presence.end(code, receipt)
     return code
@@ -247,20 +245,6 @@ def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
     if forced_by is not None:
         return BY_SIGNAL + forced_by
     return TROUBLE if found else OK
-
-
-@contextlib.contextmanager
-def _signals_to(signals: SimpleQueue[int]) -> Iterator[None]:
-    """Have signals put into a queue: all that a handler may safely do. What nohup or a shell ignores stays ignored."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    chosen = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in chosen:
-        signal.signal(number, lambda caught, _frame: signals.put(caught))
-    try:
-        yield
-    finally:
-        for number in chosen:
-            signal.signal(number, before[number])
 
 
 def _view(run: Running, topology: Topology, telling: Telling, name: str) -> View | None:
