@@ -33,7 +33,7 @@ LOOK_S = 0.05
 
 
 def agent_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add NAME to a command: it may be left out while only one agent runs."""
+    """Add NAME to a command: or its RECIPE; it may be left out while only one agent runs."""
     return click.argument("name", required=False)(command)
 
 
@@ -114,6 +114,8 @@ def status(name: str | None, *, as_json: bool) -> None:
     click.echo(f"recipe: {plain(told['recipe'])}")
     if told["log"]:
         click.echo(f"log: {told['log']}")
+    where = f", in {plain(told['data_dir'])}" if told.get("data_dir") else ""
+    click.echo(f"agent id: {told.get('agent_id', 'unknown')}{where}")
     figures = ("events", "dead", "errors", "restarts")
     click.echo(", ".join(f"{told[one]} {one}" for one in figures) + age)
     click.echo(columns([(plain(stage), state) for stage, state in told["stages"].items()]))

@@ -145,8 +145,8 @@ def up(  # noqa: PLR0917 - click calls it by name
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
 
-    State is kept in --data-dir, $SWAK_DATA_DIR, $SWAK_HOME/data or where the platform keeps such things; a recipe given
-    as text keeps state only when one of the first three is set.
+    State is kept in --data-dir, $SWAK_DATA_DIR, or in a folder of the agent's name in $SWAK_HOME/data or where the
+    platform keeps such things; a recipe given as text keeps state only when one of the first three is set.
 
     Exit codes: 0 all is well, 1 something was lost or a task failed, 2 wrong usage, 74 the data directory cannot be
     used or the name is taken, 78 bad recipe, 128 + N when signal N had to be sent twice.
@@ -159,8 +159,8 @@ def up(  # noqa: PLR0917 - click calls it by name
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
-    from swak.datadir import DataDir  # noqa: PLC0415 - see above
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
+    from swak.homes import choose  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
@@ -168,7 +168,8 @@ def up(  # noqa: PLR0917 - click calls it by name
     try:
         topology = compile_recipe(load(path, text, timeout_s))
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
-        where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
+        keeping, flows = Limit(dead_letters_max, dead_letters_full), [flow.name for flow in topology.flows]
+        where = choose(given.owner, flows, data_dir, ephemeral=ephemeral or not named, limit=keeping)
         with presented(given, where) as presence:
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)

@@ -87,6 +87,7 @@ class Agent:
             "recipe": self.recipe,
             "uptime_s": round(time.monotonic() - self._began_s, 3),
             "swak": __version__,
+            "agent_id": self.run.settings.data_dir.agent_id,
             "grace_s": self.run.settings.grace_s,
             **state_of(self.run),
         }
