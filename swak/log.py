@@ -81,8 +81,8 @@ def get(name: str) -> Log:
 def configure(level: Level = "info", form: Literal["text", "json"] = "text", stream: TextIO | None = None) -> None:
     """Render every line of this process with structlog, to `stream` or else to what sys.stderr is by then.
 
-    Lines of other libraries (through the standard library's logging) come out the same way, from warnings up. Equal
-    warnings are limited: what repeats is counted instead, so that our own log fills no disk.
+    Lines of other libraries (through the standard library's logging) and Python's warnings come out the same way, from
+    warnings up. What repeats is counted instead of told, so that our own log fills no disk.
     """
     reset()
     import logging  # noqa: PLC0415 - see Log
@@ -93,10 +93,11 @@ def configure(level: Level = "info", form: Literal["text", "json"] = "text", str
     root.addHandler(Handler(form, stream))
     root.setLevel(max(_NUMBERS[level], logging.WARNING))
     logging.getLogger("swak").setLevel(_NUMBERS[level])
+    logging.captureWarnings(True)
 
 
 def flush() -> None:
-    """Tell how many repeated lines were held back and never told. For the end of a run."""
+    """Tell how many repeated lines were suppressed and never told. For the end of a run."""
     for handler in _handlers():
         handler.tell_held()
 
@@ -106,6 +107,8 @@ def reset() -> None:
     for handler in _handlers():
         import logging  # noqa: PLC0415 - see Log
 
+        handler.close()
+        logging.captureWarnings(False)
         logging.getLogger().removeHandler(handler)
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("swak").setLevel(logging.NOTSET)
