@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PLACES = ("flow", "stage", "plugin")
 """Fields that make lines of one event different for the limit: where it happened."""
 
+CHARS_MAX = 4_096
+TRACE_CHARS_MAX = 64 * 1024
+"""Of one field; of a traceback."""
 LONG = ("exception", "stack")
 """Fields of several lines, which stand below the line of text."""
 
@@ -164,16 +167,25 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return what a line tells: time, level, logger, event and fields; other libraries' records as well."""
     fields = _own_fields(record)
     told = {"timestamp": _at(record.created), "level": record.levelname.lower(), "logger": record.name}
-    told["event"] = getattr(record, "swak_event", None) or record.getMessage()
-    told.update({f"{name}_" if name in told else name: value for name, value in fields.items()})
+    told["event"] = _cut(getattr(record, "swak_event", None) or record.getMessage())
+    told.update({f"{name}_" if name in told else name: _cut(value, name) for name, value in fields.items()})
     if record.exc_info and record.exc_info[0] is not None:
-        told["exception"] = logging.Formatter().formatException(record.exc_info)
+        told["exception"] = _cut(logging.Formatter().formatException(record.exc_info), "exception")
     return told
 
 
 def _own_fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """Return the fields of one of our lines; of other libraries' lines, where they were written."""
     return getattr(record, "swak_fields", None) or WHERE.get()
+
+
+def _cut(value: Any, name: str = "") -> Any:
+    """Keep a text within bounds: a line that quotes a line that quotes a line is longer each time."""
+    if not isinstance(value, str) or len(value) <= CHARS_MAX:
+        return value
+    if name in (*LONG, "trace"):  # its end says most
+        return value[-TRACE_CHARS_MAX:]
+    return f"{value[:CHARS_MAX]}... ({len(value)} characters)"
 
 
 def _event(record: logging.LogRecord) -> str:
@@ -201,4 +213,4 @@ def _renderer(form: Literal["text", "json"], stream: TextIO) -> Callable[[dict[s
 def _shown(name: str, value: object) -> str:
     if name in LONG:
         return "\n".join(line.expandtabs() if line.isprintable() else ascii(line) for line in str(value).split("\n"))
-    return plain(value)
+    return plain(value) if isinstance(value, str) else str(_cut(plain(value)))

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -207,3 +207,13 @@ def test_a_stack_stands_below_its_line() -> None:
     log.configure("info", "text", stream)
     log.get("x").error("stack", stage="web/File", stack='  File "a"\n    x\x1b[2J')
     assert stream.getvalue().splitlines()[1:] == ['  File "a"', "'    x\\x1b[2J'"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_text_that_is_long_is_cut(form: Literal["text", "json"]) -> None:
+    stream = io.StringIO()
+    log.configure("info", form, stream)
+    log.get("x").info("odd" * 5_000, value="v" * 9_000, fine="short")
+    assert "(15000 characters)" in stream.getvalue()
+    assert "(9000 characters)" in stream.getvalue()
+    assert len(stream.getvalue()) < 9_000

@@ -77,6 +77,11 @@ class Presence:
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
 
+    @property
+    def log(self) -> str:
+        """The log's path, in the background; else empty."""
+        return str(self._details["log"])
+
     def serve(self, run: object) -> None:
         """Listen for those who ask, once the run has been started."""
         from swak.actors.running import Run  # noqa: PLC0415 - `swak up --help` needs none of it

@@ -153,6 +153,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
+    from swak.commands.ownlog import heed_own_log  # noqa: PLC0415 - see below
     from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
     given = Given(path, text, name, ready_fd)
@@ -171,6 +172,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         keeping, flows = Limit(dead_letters_max, dead_letters_full), [flow.name for flow in topology.flows]
         where = choose(given.owner, flows, data_dir, ephemeral=ephemeral or not named, limit=keeping)
         with presented(given, where) as presence:
+            heed_own_log(topology, presence.log if presence is not None else "")
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
             with watched(run, metrics):
