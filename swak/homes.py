@@ -75,6 +75,18 @@ def _keeps(where: DataDir, flows: Sequence[str]) -> bool:
     return any(os.path.exists(where.checkpoint_path(flow)) for flow in flows)  # noqa: PTH110 - Path.exists raises where it may not look
 
 
+def left_behind(where: DataDir, flows: Sequence[str]) -> list[DataDir]:
+    """Return other directories with positions of a recipe that is about to begin anew in this one."""
+    if where.ephemeral or where.owner is None or _keeps(where, flows):
+        return []
+    return [
+        one
+        for one in kept()
+        if one.owner is not None and one.path != where.path and one.owner.recipe == where.owner.recipe
+        if one.owner.recipe and _keeps(one, flows)
+    ]
+
+
 def kept(at: Roots | None = None) -> list[DataDir]:
     """Return the directories that hold an agent's state, by name; the shared one comes first."""
     at = at or roots_here()

@@ -6,7 +6,7 @@ import pytest
 
 from swak.datadir import DataDir, Owner
 from swak.errors import StateError
-from swak.homes import RESERVED, choose, find, folder_of, kept, roots
+from swak.homes import RESERVED, choose, find, folder_of, kept, left_behind, roots
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +129,16 @@ def test_a_recipe_that_was_moved_keeps_its_state(tmp_path: Path, home: Path) -> 
 def test_a_name_that_was_given_is_the_same_agent_wherever_its_recipe_is(tmp_path: Path, home: Path) -> None:
     used(Owner("web", recipe(tmp_path / "a"), is_given=True), "x")
     assert used(Owner("web", recipe(tmp_path / "b"), is_given=True), "x") == home / "web"
+
+
+def test_another_name_for_a_recipe_begins_anew_and_is_told_what_it_leaves(tmp_path: Path, home: Path) -> None:
+    path = recipe(tmp_path / "a")
+    used(Owner("web", path), "web-1")
+    other = choose(Owner("other", path, is_given=True), ["web-1"])
+    assert [one.path for one in left_behind(other, ["web-1"])] == [home / "web"]
+    assert left_behind(other, ["api-1"]) == []
+    used(Owner("other", path, is_given=True), "web-1")
+    assert left_behind(other, ["web-1"]) == []
 
 
 # Finding it again

@@ -161,7 +161,7 @@ def up(  # noqa: PLR0917 - click calls it by name
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
-    from swak.homes import choose  # noqa: PLC0415 - see above
+    from swak.homes import choose, left_behind  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
@@ -172,6 +172,10 @@ def up(  # noqa: PLR0917 - click calls it by name
         keeping, flows = Limit(dead_letters_max, dead_letters_full), [flow.name for flow in topology.flows]
         where = choose(given.owner, flows, data_dir, ephemeral=ephemeral or not named, limit=keeping)
         with presented(given, where) as presence:
+            for other in left_behind(where, flows):
+                log.get("swak.up").warning(
+                    "begins anew: positions of this recipe are elsewhere", kept_in=str(other.path)
+                )
             heed_own_log(topology, presence.log if presence is not None else "")
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
