@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from swak.datadir import DataDir, Owner, owner_of, state_home
 from swak.errors import Problem, StateError
+from swak.log import Log
 from swak.options import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from swak.deadletters import Limit
+
+_log = Log("swak.datadir")
 
 RESERVED = ("checkpoints", "lock", "ledger.json", "dead-letters", "agent.json", "agent-id")
 """How the names begin of what lies in a data directory: an agent of such a name has another folder."""
@@ -85,6 +88,12 @@ def left_behind(where: DataDir, flows: Sequence[str]) -> list[DataDir]:
         if one.owner is not None and one.path != where.path and one.owner.recipe == where.owner.recipe
         if one.owner.recipe and _keeps(one, flows)
     ]
+
+
+def tell_left_behind(where: DataDir, flows: Sequence[str]) -> None:
+    """Say in the log that a recipe begins anew, where it has positions elsewhere: under another name, perhaps."""
+    for one in left_behind(where, flows):
+        _log.warning("this recipe begins anew; it has positions elsewhere", here=str(where.path), there=str(one.path))
 
 
 def kept(at: Roots | None = None) -> list[DataDir]:
