@@ -134,12 +134,15 @@ class DataDir:
 
     def _introduce(self) -> None:
         """Write down who uses the directory, where that is not known yet. A full disk is no reason not to run."""
-        agent_id = self.agent_id
+        agent_id, before, now = self.agent_id, owner_of(self.path), self.owner
+        if before is not None and now is not None and before.recipe != now.recipe:
+            tell = _log.info if now.is_given else _log.warning  # it was moved, or else it is another one of that name
+            tell("goes on from the state of another recipe", now=now.recipe, before=before.recipe, path=str(self.path))
         try:
             if not (self.path / AGENT_ID).exists():
                 _write(self.path / AGENT_ID, f"{agent_id}\n")
-            if self.owner is not None and owner_of(self.path) != self.owner._replace(is_given=False):
-                held = {"name": self.owner.name, "recipe": self.owner.recipe}
+            if now is not None and before != now._replace(is_given=False):
+                held = {"name": now.name, "recipe": now.recipe}
                 _write(self.path / OWNER, json.dumps(held) + "\n")
         except OSError as error:
             _log.warning("it cannot be written down whose directory this is", path=str(self.path), error=error)

@@ -117,13 +117,16 @@ def test_another_recipe_of_that_file_name_is_refused(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_recipe_that_was_moved_keeps_its_state(tmp_path: Path, home: Path) -> None:
+def test_a_recipe_that_was_moved_keeps_its_state_and_that_is_told(
+    tmp_path: Path, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     before = recipe(tmp_path / "a")
     used(Owner("web", before), "web-1")
     Path(before).unlink()
     after = recipe(tmp_path / "b")
     assert used(Owner("web", after), "web-1") == home / "web"
     assert [one.owner for one in kept()] == [Owner("web", after)]
+    assert "goes on from the state of another recipe" in caplog.text
 
 
 def test_a_name_that_was_given_is_the_same_agent_wherever_its_recipe_is(tmp_path: Path, home: Path) -> None:

@@ -84,13 +84,13 @@ def watches_max(path: Path) -> int | None:
 
 def enough(files: int, folders: int, files_max: int | None, watches: int | None) -> Iterator[Finding]:
     """Yield whether so many files can be open at a time, and be watched with the folders that they are in."""
-    what = f"{files} files match"
+    what = f"files that match: {files}"
     wanted = files + RESERVED
     if files_max is not None and wanted > files_max:
         mend = f"ulimit -Hn {wanted}, LimitNOFILE={wanted} of systemd; until then they take turns"
-        yield Finding(AREA, "open files", "warning", f"{what}, and {files_max} may be open, others' included", mend)
+        yield Finding(AREA, "open files", "warning", f"{what}; {files_max} may be open, others included", mend)
     else:
-        yield Finding(AREA, "open files", "ok", f"{what}, and they can all be open")
+        yield Finding(AREA, "open files", "ok", f"{what}; all of them can be open")
     needed = files + folders
     if watches is not None and needed > watches:
         mend = f"sysctl fs.inotify.max_user_watches={needed * 2}; until then sizes are compared, which costs more"

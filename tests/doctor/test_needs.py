@@ -60,7 +60,7 @@ def test_files_that_match_are_counted(tmp_path: Path) -> None:
     for name in ("a.log", "b.log", "c.txt"):
         (tmp_path / name).write_text("")
     told = {one.subject: one for one in found(f'task(in_.FileTailing("{tmp_path}/*.log"), out.Null())')}
-    assert told["open files"].what == "2 files match, and they can all be open"
+    assert told["open files"].what == "files that match: 2; all of them can be open"
 
 
 @pytest.mark.parametrize(
