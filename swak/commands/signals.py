@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
+import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from swak import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from swak.actors.running import Run
     from swak.view import View
@@ -21,6 +21,8 @@ DUMP_S = 2.0
 """How long SIGQUIT waits for its stacks to be told: the log may lead to a pipe that nobody reads."""
 QUIT_S = 5.0
 """How long SIGQUIT waits for an orderly end after that."""
+TOGETHER_S = 0.1
+"""How long after SIGCONT another signal counts as sent with it."""
 LOOK_S = 0.02
 """How often a flush is looked at."""
 BY_SIGNAL = 128
@@ -29,13 +31,16 @@ BY_SIGNAL = 128
 _log = log.get("swak.up")
 
 
-class Steered(NamedTuple):
+class Steered:
     """What a signal can act on."""
 
-    run: Run
-    view: View | None
-    over: threading.Event
-    """Set when the command has nothing more to do."""
+    def __init__(self, run: Run, view: View | None) -> None:
+        self.run = run
+        self.view = view
+        self.over = threading.Event()
+        """Set when the command has nothing more to do."""
+        self.ends = False
+        """Whether a signal has asked for the end already."""
 
 
 Act: TypeAlias = "Callable[[Steered], None]"
@@ -84,10 +89,14 @@ def flush(to: Steered) -> None:
 
 
 def tell_state(to: Steered) -> None:
-    """Tell what `swak status` does, in the log. A live view shows it anyway, and is drawn anew after `fg`."""
+    """Tell what `swak status` does, in the log. A live view shows it anyway, and is drawn anew after `fg`.
+
+    After a signal that ends the run it only sees to it that the process runs: systemd and `timeout` always send it.
+    """
     from swak.control.figures import state_of  # noqa: PLC0415 - few runs need it
 
-    if to.view is not None and to.view.is_drawn:
+    to.over.wait(TOGETHER_S)
+    if to.ends or (to.view is not None and to.view.is_drawn):
         return
     told = state_of(to.run)
     stages: Mapping[str, str] = told.pop("stages")
@@ -111,13 +120,21 @@ TABLE: Mapping[str, Drain | Act] = {
 
 
 class Lanes:
-    """Does what signals ask for. A handler only puts a number into a queue: the interpreter may be anywhere then."""
+    """Does what signals ask for, from a thread that reads their numbers.
 
-    def __init__(self, steered: Steered, acts: Mapping[int, Act]) -> None:
-        self.caught: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    The interpreter's own part of a handler writes them, in whatever thread the system chose for the signal. Handlers in
+    Python would run in the main thread only, and not before that has something to do: a process that was stopped when
+    the signal came would serve it a minute later.
+    """
+
+    def __init__(self, steered: Steered, acts: Mapping[int, Act], drains: Collection[int] = ()) -> None:
         self.acts = acts
+        self._drains = drains
         self._steered = steered
         self._asked = {number: threading.Event() for number in acts}
+        self._begun: set[int] = set()
+        self._reads, self.writes = socket.socketpair()
+        self.writes.setblocking(False)
         self._thread = threading.Thread(target=self._serve, name="swak-signals", daemon=True)
 
     def start(self) -> None:
@@ -125,17 +142,25 @@ class Lanes:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more. What is under way goes on: of a run that is over it finds nothing."""
+        """Take no more than what has come. What is under way goes on: of a run that is over it finds nothing."""
         self._steered.over.set()
-        self.caught.put(None)
+        self.writes.close()
         self._thread.join()
+        self._reads.close()
 
     def _serve(self) -> None:
-        begun: set[int] = set()
-        while (number := self.caught.get()) is not None:
+        while numbers := self._reads.recv(4096):
+            for number in numbers:
+                self._heed(number)
+
+    def _heed(self, number: int) -> None:
+        if number in self._drains:
+            self._steered.ends = True
+            self._steered.run.signals.put(number)
+        elif number in self.acts:
             self._asked[number].set()
-            if number not in begun:
-                begun.add(number)
+            if number not in self._begun:
+                self._begun.add(number)
                 threading.Thread(target=self._act, args=(number,), name="swak-signal", daemon=True).start()
 
     def _act(self, number: int) -> None:
@@ -154,19 +179,24 @@ def signals_served(run: Any, view: View | None) -> Iterator[None]:
 
     drains = [_number(name) for name, act in TABLE.items() if isinstance(act, Drain) and hasattr(signal, name)]
     acts = {_number(name): act for name, act in TABLE.items() if not isinstance(act, Drain) and hasattr(signal, name)}
-    lanes = Lanes(Steered(run, view, threading.Event()), acts if isinstance(run, Run) else {})
-    queues = dict.fromkeys(drains, run.signals) | dict.fromkeys(lanes.acts, lanes.caught)
-    before = {number: signal.getsignal(number) for number in queues}
+    lanes = Lanes(Steered(run, view), acts if isinstance(run, Run) else {}, drains)
+    before = {number: signal.getsignal(number) for number in (*drains, *lanes.acts)}
     chosen = [number for number, was in before.items() if was is not signal.SIG_IGN]
     lanes.start()
+    writes_before = signal.set_wakeup_fd(lanes.writes.fileno(), warn_on_full_buffer=False)
     for number in chosen:
-        signal.signal(number, lambda caught, _frame: queues[caught].put(caught))
+        signal.signal(number, _written)
     try:
         yield
     finally:
         for number in chosen:
             signal.signal(number, before[number] or signal.SIG_DFL)  # None: whoever set it was not Python
+        signal.set_wakeup_fd(writes_before)
         lanes.stop()
+
+
+def _written(_number: int, _frame: object) -> None:
+    """Do nothing: the number has been written when this is called."""
 
 
 def _number(name: str) -> int:

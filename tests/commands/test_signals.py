@@ -134,6 +134,16 @@ def test_cont_tells_the_state_in_the_log(start: Callable[..., Agent]) -> None:
     assert agent.process.poll() is None
 
 
+def test_cont_after_a_signal_that_ends_the_run_tells_nothing(start: Callable[..., Agent]) -> None:
+    agent = start("endless.py")
+    agent.read_until(b"running")
+    agent.process.send_signal(signal.SIGSTOP)  # so that both come at once, as service managers send them
+    agent.signal(signal.SIGTERM)
+    agent.process.send_signal(signal.SIGCONT)
+    assert b"state of a stage" not in agent.read_until(b"clean")
+    assert agent.process.wait(20) == 0
+
+
 def test_a_live_view_that_was_suspended_is_drawn_anew_and_nothing_else(
     start: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,12 +186,11 @@ def test_a_signal_that_comes_again_while_it_is_served_is_served_once_more() -> N
         assert goes_on.wait(20)
 
     with running(task(in_.Memory(["a"]), out.Memory())) as run:
-        lanes = Lanes(Steered(run, None, threading.Event()), {10: act})
+        lanes = Lanes(Steered(run, None), {10: act})
         lanes.start()
-        lanes.caught.put(10)
+        lanes.writes.send(bytes([10]))
         assert began.acquire(timeout=20)
-        for _ in range(50):
-            lanes.caught.put(10)
+        lanes.writes.send(bytes([10] * 50))
         lanes.stop()
         goes_on.set()
         assert began.acquire(timeout=20)
@@ -197,10 +206,10 @@ def test_an_act_that_fails_is_told_and_the_next_signal_is_served(caplog: pytest.
         raise ValueError("nothing")
 
     with running(task(in_.Memory(["a"]), out.Memory())) as run:
-        lanes = Lanes(Steered(run, None, threading.Event()), {10: act})
+        lanes = Lanes(Steered(run, None), {10: act})
         lanes.start()
         for _ in range(2):
-            lanes.caught.put(10)
+            lanes.writes.send(bytes([10]))
             assert begun.acquire(timeout=20)
         lanes.stop()
     assert "a signal could not be served" in caplog.text
