@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swak.cli import HELP_NAMES
+from swak.commands.away import away, away_options
 from swak.commands.given import EXIT_STATE, columns
 from swak.errors import Problem, StateError
 from swak.log import plain
@@ -33,24 +34,32 @@ LOOK_S = 0.05
 
 
 def agent_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add NAME to a command: or its RECIPE; it may be left out while only one agent runs."""
-    return click.argument("name", required=False)(command)
+    """Add NAME or RECIPE to a command: may be left out while one agent runs. `--at` says one on another machine."""
+    return click.argument("name", required=False)(away_options(command))
+
+
+def agent_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--name` to a command whose arguments are something else, and `--at`."""
+    return click.option("--name", help="The agent, where several run.")(away_options(command))
 
 
 def found(name: str | None) -> Found:
-    """Return the agent that was named, or the only one. StateError tells which there are."""
+    """Return the agent of this machine that was named, or the only one. StateError tells which there are."""
     from swak.background.naming import find  # noqa: PLC0415 - `--help` needs none of it
     from swak.background.places import of_this_user  # noqa: PLC0415 - as above
 
+    if away(name) is not None:
+        raise click.UsageError("--at: this can only be done on the machine on which the agent runs; log in there")
     return find(of_this_user(), name)
 
 
 def connected(name: str | None) -> Connection:
     """Connect to that agent. ClickException says why it cannot be reached."""
-    from swak.control.client import ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
+    from swak.control.client import Connection, ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
 
+    to = away(name)
     try:
-        return connect(found(name))
+        return connect(found(name)) if to is None else Connection(to, f"the agent at {to.host}:{to.port}")
     except ControlError as error:
         raise click.ClickException(str(error)) from error
 
@@ -145,7 +154,15 @@ def stop(name: str | None, *, now: bool) -> None:
     Exit codes: 0 all is well, 1 something was lost, it has not ended yet, or nobody can say how it ended, 74 no such
     agent runs.
     """
-    sys.exit(stop_found(found(name), now=now))
+    sys.exit(stop_found(found(name), now=now) if away(name) is None else _stop_away(now=now))
+
+
+def _stop_away(*, now: bool) -> int:
+    """Stop an agent on another machine, and print its receipt. Returns the exit code."""
+    grace_s = 0.0 if now else float(asked(None, "status").get("grace_s", 0)) + STOP_S
+    outcome = asked(None, "stop", now=now, within_s=grace_s)
+    click.echo(outcome["receipt"], nl=False)
+    return int(bool(outcome["troubles"]))
 
 
 def stop_found(agent: Found, *, now: bool) -> int:
@@ -202,7 +219,11 @@ def _code_by_ledger(agent: Found) -> int:
 
 def _signal(agent: Found, number: int) -> None:
     if agent.runs():  # by its lock: never another process that has its number
-        os.kill(agent.pid, number)
+        try:
+            os.kill(agent.pid, number)
+        except PermissionError:
+            what = f"{agent.name} (process {agent.pid}) is another user's"
+            raise click.ClickException(f"{what}: only that user and root can stop it") from None
 
 
 def _gone(agent: Found, within_s: float) -> bool:
