@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -114,6 +115,23 @@ def test_quit_ends_a_process_that_hangs(start: Callable[..., Agent]) -> None:
     agent.signal(signal.SIGQUIT)
     assert b"time.sleep(600)" in agent.read_until(b"thread=MainThread")
     assert agent.process.wait(20) == 128 + signal.SIGQUIT
+
+
+def test_quit_ends_a_process_whose_log_nobody_reads(start: Callable[..., Agent]) -> None:
+    reads, writes = os.pipe()
+    try:
+        agent = start("endless.py", stderr=writes)
+        agent.read_until(b"running", source=reads)
+        os.set_blocking(writes, False)
+        with contextlib.suppress(BlockingIOError):  # the pipe is full then
+            while True:
+                os.write(writes, b"x" * 4096)
+        os.set_blocking(writes, True)
+        agent.signal(signal.SIGQUIT)
+        assert agent.process.wait(20) == 128 + signal.SIGQUIT
+    finally:
+        os.close(reads)
+        os.close(writes)
 
 
 def test_usr1_lets_go_what_buffers_hold(start: Callable[..., Agent], tmp_path: Path) -> None:
