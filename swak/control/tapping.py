@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
@@ -114,6 +115,14 @@ def _events(kept: tuple[Body, str | list[str]]) -> Iterator[dict[str, Any] | Non
             tag = tags if isinstance(tags, str) else tags[index]
             yield {"tag": tag, "time_ns": times[index], "record": record}
         yield None
+
+
+def line_of(event: dict[str, Any]) -> str:
+    """Return an event as one line of JSON that does nothing to a terminal: all but printable characters are escaped."""
+    text = json.dumps(event, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text).replace("\x7f", "\\u007f")
 
 
 def _holds(where: Condition, record: dict[str, Any]) -> bool:
