@@ -1,10 +1,11 @@
-"""Draw docs/live-view.svg, always the same, from figures that are made up: `python docs/picture.py [FILE]`."""
+"""Draw docs/live-view.svg, always the same, from figures that are made up: `python -m docs.picture [FILE]`."""
 # ruff: noqa: INP001 - a script beside the documents, no package
 
 from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from rich.console import Console
 
 from swak.latency import BOUNDS_S, Spread
 from swak.stats import Reasons, StageView, Tally
-from swak.view.cells import Pen
+from swak.view.cells import Line, Pen
 from swak.view.choices import Choices
 from swak.view.drawing import as_text, draw
 from swak.view.model import TREND_S, Delay, Figures, Frame, Key, Look, Process, Spool
 from swak.view.panes import Scene
 
-WIDTH, HEIGHT = 116, 27
+WIDTH, HEIGHT = 128, 25
+GAP = "link gap"
+"""A style that is nowhere to be seen: Rich joins neighbours of the same style."""
 ID = "swak-live-view"
 """Names the styles in the SVG: the same in every run."""
 
@@ -91,8 +94,18 @@ def svg(frame: Frame, width: int = WIDTH, height: int = HEIGHT) -> str:
         record=True, width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
         legacy_windows=False, _environ={},
     )  # fmt: skip
-    console.print(as_text(draw(Scene(frame, Choices(leaving="drain and quit"), width, height, Pen()))))
+    lines = draw(Scene(frame, Choices(leaving="drain and quit"), width, height, Pen()))
+    console.print(as_text([_placed(line) for line in lines]))
     return console.export_svg(title=f"swak up {frame.recipe}", unique_id=ID)
+
+
+def _placed(line: Line) -> Line:
+    """Have each word at a place of its own: some programs leave out spaces that a text in an SVG begins with."""
+    parts = [(part, style) for text, style in line for part in re.split("( +)", text) if part]
+    return [
+        (part, f"{style} {GAP}".strip() if part.isspace() and "reverse" not in style else style)
+        for part, style in parts
+    ]
 
 
 def main(file: str = str(Path(__file__).parent / "live-view.svg")) -> None:

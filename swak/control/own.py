@@ -39,6 +39,7 @@ class Own:
     def pause(self, stage: Key, *, on: bool) -> None:
         """Have a stage take nothing, or go on. RequestError: the run is ending."""
         gate(self._run, self._post(stage), on=on)
+        self._gatherer.hurry()
 
     def peek(self, stage: Key, rate: float) -> OwnPeek:  # noqa: ARG002 - here it costs the same at any rate
         """Begin to look at the events of a stage."""

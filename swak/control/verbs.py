@@ -177,6 +177,7 @@ class Agent:
         post = self._stage(request)
         request.all_taken("stage")
         gate(self.run, post, on=on)
+        self._gatherer.hurry()
         return {"stage": post.name, "paused": on}
 
     def restart(self, request: Request, client: Client) -> Work:

@@ -19,7 +19,8 @@ Line = list[Span]
 
 DIM, GOOD, WARN, BAD, LIVE, STRONG = "bright_black", "green", "yellow", "bold red", "cyan", "bold"
 
-_BLOCKS = ("▁▂▃▄▅▆▇█", ".:-=+*#@")
+_STEPS = ("▁▂▃▄▅▆▇", ".:-=+*#")
+"""Heights of a sparkline. None is so high that it touches the line above."""
 
 
 class Pen(NamedTuple):
@@ -30,7 +31,7 @@ class Pen(NamedTuple):
     @property
     def unicode(self) -> bool:
         """Whether it shows more than letters."""
-        return self.encoding.lower().replace("_", "-").startswith("utf")
+        return self.encoding in {"utf-8", "UTF-8", "utf8"} or self.encoding.lower().startswith("utf")
 
     def clean(self, text: str) -> str:
         """Return foreign text as one line that moves no cursor, in characters that the terminal has."""
@@ -58,12 +59,12 @@ class Pen(NamedTuple):
         fill = min(1.0, max(0.0, fill)) if fill == fill else 0.0  # noqa: PLR0124 - NaN only
         full = math.ceil(fill * cells)
         style = "red" if fill >= FULL else WARN if fill >= FULL / 2 else GOOD
-        on, off = ("█", "░") if self.unicode else ("#", ".")
+        on, off = ("━", "─") if self.unicode else ("#", ".")
         return [(on * full, style), (off * (cells - full), DIM)]
 
     def spark(self, values: Sequence[float], cells: int) -> str:
         """Return a line of little bars, the highest as high as can be; the latest value stands right."""
-        steps = _BLOCKS[0] if self.unicode else _BLOCKS[1]
+        steps = _STEPS[0] if self.unicode else _STEPS[1]
         points = _merged(values, cells)
         most = max(points, default=0.0)
         if most <= 0:
@@ -78,6 +79,8 @@ def _merged(values: Sequence[float], cells: int) -> list[float]:
     if not values or cells < 1:
         return []
     group = max(1, math.ceil(TREND_S / cells))
+    if group == 1:
+        return list(values[-cells:])
     found = []
     for end in range(len(values), 0, -group):
         part = values[max(0, end - group) : end]
@@ -92,6 +95,8 @@ def length(line: Iterable[Span]) -> int:
 
 def cropped(line: Line, width: int) -> Line:
     """Return the line without what is beyond `width` cells."""
+    if length(line) <= width:
+        return line
     left = width
     found: Line = []
     for text, style in line:

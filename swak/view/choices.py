@@ -134,7 +134,7 @@ class Choices:
         if view is None:
             return None
         self.selected = key(view)
-        return Wish("resume" if view.state == "paused" else "pause", key(view))
+        return Wish("resume" if frame.figures(view).paused else "pause", key(view))
 
     def _escape(self) -> Wish | None:
         if self.tapped is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 
-from swak.view.cells import BAD, DIM, LIVE, STRONG, WARN, Line, Pen, Span, cropped
+from swak.view.cells import BAD, DIM, LIVE, STRONG, WARN, Line, Pen, Span, length
 from swak.view.model import TREND_S, TROUBLED, key, passed
 from swak.view.units import number, rate, size, span
 
@@ -30,8 +30,8 @@ COLOURS = {
 NAME_CELLS = 20
 """Names get this much, where they need it, before a further column does."""
 NAME_CELLS_MAX = 40
-MARK_CELLS = 2
-NOTE_CELLS = 24
+MARK_CELLS = 3
+NOTE_CELLS = 32
 
 
 class Row(NamedTuple):
@@ -62,14 +62,15 @@ class Column(NamedTuple):
     """The column is left out unless this holds for some row."""
 
 
-def rows_of(frame: Frame, views: Sequence[StageView], causes: set[Key], pen: Pen, *, indent: bool) -> list[Row]:
+def rows_of(
+    frame: Frame, views: Sequence[StageView], causes: set[Key], pen: Pen, *, indent: bool, with_flow: bool
+) -> list[Row]:
     """Return the rows of these stages. `indent`: what a failover chooses among stands below it."""
-    several = len({view.flow for view in frame.views}) > 1
     live = {(view.flow, view.live_child): view.stage for view in frame.views if view.live_child}
     found = []
     for view in views:
         figures = frame.figures(view)
-        name = pen.clean(f"{view.flow}/{view.stage}" if several else view.stage)
+        name = pen.clean(f"{view.flow}/{view.stage}" if with_flow else view.stage)
         if indent and figures.router:
             name = pen.sign("└ ", "- ") + pen.clean(view.stage)
         cause = key(view) in causes
@@ -88,6 +89,9 @@ def _note(view: StageView, figures: Figures, pen: Pen, *, cause: bool, is_live: 
         return pen.clean(f"uses {view.live_child or 'none yet'}{down}"), WARN if down else LIVE
     if view.memory:
         return pen.clean(view.memory), WARN
+    if spool := figures.spool:
+        oldest = f", oldest {span(spool.oldest_s)}" if spool.oldest_s else ""
+        return f"{number(spool.batches)} batches{oldest}", LIVE
     if is_live:
         return "in use", LIVE
     if figures.router:
@@ -98,7 +102,7 @@ def _note(view: StageView, figures: Figures, pen: Pen, *, cause: bool, is_live: 
 def layout(rows: Sequence[Row], width: int) -> tuple[int, list[Column]]:
     """Return how many cells names get, and the columns that there is room for, the most telling ones first chosen."""
     longest = max([5, *(cell_len(row.name) for row in rows)])
-    names = min(longest, NAME_CELLS)
+    names = min(longest, NAME_CELLS, max(1, width - MARK_CELLS - _RATE.width - 1))
     left = width - MARK_CELLS - names
     chosen = []
     for column in _CHOICE:
@@ -138,7 +142,7 @@ def cells(row: Row, names: int, columns: Sequence[Column], pen: Pen, *, selected
     mark = pen.sign("●", "*") if state not in {"over", "opening"} else pen.sign("○", "o")
     line: Line = [
         (pen.sign("▸", ">") if selected else " ", STRONG),
-        (mark, "red" if row.cause else COLOURS.get(state, "").replace(" on red", "")),
+        (mark + " ", "red" if row.cause else COLOURS.get(state, "").replace(" on red", "")),
         (pen.fit(row.name, names), "bold reverse" if selected else BAD if row.cause else ""),
     ]
     for column in columns:
@@ -149,14 +153,15 @@ def cells(row: Row, names: int, columns: Sequence[Column], pen: Pen, *, selected
 
 def card(row: Row, width: int, pen: Pen) -> Line:
     """Return the second line of a stage where the window is narrow and high: what the first had no room for."""
-    view = row.view
-    parts: Line = [("  ", ""), (pen.spark(row.trend, 8), LIVE), (" ", "")]
-    if view.kind != "input":
-        parts += [*pen.bar(view.fill, 5), (" ", "")]
-    elif row.figures.lags:
-        parts.append((f"lag {size(row.figures.lag_bytes)} ", ""))
-    text, style = (row.note[0], row.note[1]) if row.note[0] else ("", "")
-    return cropped([*parts, (pen.fit(text, max(0, width - 8 - 2 - 1 - 6)) if text else "", style)], width)
+    parts: Line = [(" " * MARK_CELLS, ""), (pen.spark(row.trend, 8).rjust(8), LIVE if row.rate else DIM), (" ", "")]
+    if row.view.kind != "input":
+        parts += [*pen.bar(row.view.fill, 4), (" ", "")]
+    text, style = row.note
+    if row.figures.lags:
+        text, style = f"lag {size(row.figures.lag_bytes)}", ""
+    elif row.view.state not in {"running", "retrying"} and not text:
+        text, style = row.view.state, COLOURS.get(row.view.state, "")
+    return [*parts, (pen.fit(text, max(0, width - length(parts))), style)]
 
 
 def _state(row: Row, pen: Pen, width: int) -> Line:
@@ -180,7 +185,7 @@ def _figure(text: Callable[[Row], str], style: str = "") -> Callable[[Row, Pen, 
 
 
 def _oldest(row: Row) -> str:
-    return span(row.view.oldest_s) if row.view.kind == "input" and row.view.oldest_s is not None else ""
+    return span(row.view.oldest_s or 0.0) if row.view.kind == "input" else ""
 
 
 def _spool(row: Row) -> str:
@@ -207,7 +212,7 @@ _LAG = Column(
     right=True,
     wanted=lambda row: bool(row.figures.lags),
 )
-_OLDEST = Column("oldest", 6, _figure(_oldest), right=True, wanted=lambda row: bool(_oldest(row)))
+_OLDEST = Column("oldest", 6, _figure(_oldest), right=True)
 _SPOOL = Column("spool", 7, _figure(_spool), right=True, wanted=lambda row: row.figures.spool is not None)
 _DEAD = Column("dead", 6, _figure(lambda row: _count(_dead(row)), "red"), right=True, wanted=lambda row: _dead(row) > 0)
 _ERRORS = Column(
@@ -223,7 +228,7 @@ _RESTARTS = Column(
 _TOTAL = Column("total", 6, _figure(lambda row: number(passed(row.view))), right=True)
 
 _FIRST = (_RATE, _STATE, _MAILBOX)
-_CHOICE = (*_FIRST, _LAG, _TREND, _OLDEST, _DEAD, _ERRORS, _SPOOL, _RESTARTS, _NOTE, _TOTAL)
+_CHOICE = (*_FIRST, _LAG, _TREND, _OLDEST, _DEAD, _ERRORS, _NOTE, _RESTARTS, _SPOOL, _TOTAL)
 """The most telling first."""
 _HEADS = [one.head for one in (_STATE, _RATE, _TREND, _MAILBOX, _OLDEST, _LAG, _SPOOL, _DEAD, _ERRORS, _RESTARTS)]
 _HEADS += [_TOTAL.head, _NOTE.head]

@@ -61,7 +61,7 @@ def _tiny(scene: Scene) -> list[Line]:
             lines += [[(part, LEVELS[one.level])] for part in wrapped(text, width, min(2, room), pen)]
     else:
         lines.append([("all well", GOOD)])
-    if total.oldest_s is not None:
+    if total.oldest_s is not None and total.oldest_s >= 1:
         lines.append([(f"old {span(total.oldest_s)}", "")])
     if total.lag_bytes:
         lines.append([(f"lag {size(total.lag_bytes)}", "")])
@@ -85,12 +85,8 @@ def _picture(scene: Scene) -> list[Line]:
     if pane_room >= PANE_LINES_MIN and (tapping or choices.has_keys or extras.log):
         pane = _pane(scene, views, pane_room)
     table = _table(scene, views, room - len(pane), double=double)
-    return _filled(top, [*table, *_gap(table, pane, room), *pane], foot, height)
-
-
-def _gap(table: Sequence[Line], pane: Sequence[Line], room: int) -> list[Line]:
-    """Push the pane to the bottom."""
-    return [[] for _ in range(room - len(table) - len(pane))] if pane else []
+    gap: list[Line] = [[]] if pane and len(table) + len(pane) < room else []
+    return _filled(top, [*table, *gap, *pane], foot, height)
 
 
 def _filled(top: list[Line], body: list[Line], foot: list[Line], height: int) -> list[Line]:
@@ -100,7 +96,10 @@ def _filled(top: list[Line], body: list[Line], foot: list[Line], height: int) ->
 
 def _header(frame: Frame, width: int, height: int, pen: Pen) -> list[Line]:
     look = frame.look
-    title: list[Line] = [[(pen.clean(frame.recipe), STRONG), (f"  up {span(look.uptime_s)}", "")]]
+    recipe = pen.clean(frame.recipe)
+    if cell_len(recipe) > width // 2:  # of a path, the end tells more
+        recipe = recipe.replace("\\", "/").rpartition("/")[2]
+    title: list[Line] = [[(recipe, STRONG), (f"  up {span(look.uptime_s)}", "")]]
     if look.draining:
         title.append([("draining", "bold yellow")])
     if look.silent_s >= SILENT_S:
@@ -119,8 +118,8 @@ def _totals(total: Totals, width: int, pen: Pen) -> list[Line]:
         [("in ", DIM), (rate(total.into), STRONG), *trend],
         [("out ", DIM), (rate(total.out), STRONG)],
     ]
-    if total.oldest_s is not None:
-        pieces.append([("oldest ", DIM), (span(total.oldest_s), WARN if total.oldest_s >= 60 else "")])
+    oldest_s = total.oldest_s or 0.0
+    pieces.append([("oldest ", DIM), (span(oldest_s), WARN if oldest_s >= 60 else "")])
     if total.has_lag:
         pieces.append([("lag ", DIM), (size(total.lag_bytes), "")])
     if total.dead:
@@ -155,7 +154,8 @@ def _table(scene: Scene, views: Sequence[StageView], room: int, *, double: bool)
     """Return heads and rows; where there is no room for all, those around the selected one, or those in trouble."""
     frame, choices, width, _, pen, _ = scene
     indent = choices.sort == "flow" and not choices.filter
-    rows = columns.rows_of(frame, views, bottlenecks(frame.views), pen, indent=indent)
+    with_flow = width >= NARROW and len({view.flow for view in frame.views}) > 1
+    rows = columns.rows_of(frame, views, bottlenecks(frame.views), pen, indent=indent, with_flow=with_flow)
     names, chosen = columns.layout(rows, width)
     lines = [columns.head(names, chosen, choices.sort, pen)]
     choices.page = max(1, (room - 1) // (2 if double else 1))
@@ -204,7 +204,7 @@ def _pane(scene: Scene, views: Sequence[StageView], room: int) -> list[Line]:
     left = room - len(lines)
     if extras.log and left >= 3:
         kept = list(extras.log)[-min(left - 1, 6) :]
-        lines += [panes.rule("log", width, pen), *([(pen.clean(line), DIM)] for line in kept)]
+        lines += panes.logged(kept, width, pen)
     return lines
 
 
@@ -217,8 +217,7 @@ def _foot(scene: Scene) -> Line:
         return [("filter: ", STRONG), (shown, ""), ("_", STRONG)]
     if extras.notice:
         return [(pen.clean(extras.notice), STRONG)]
-    leaving = choices.leaving if choices.tapped is None else "quit"
-    hints = [("q", leaving), ("?", "help"), ("s", f"sort:{choices.sort}")]
+    hints = [("q", choices.leaving), ("?", "help"), ("s", f"sort:{choices.sort}")]
     hints.append(("/", f"filter:{pen.clean(choices.filter)}" if choices.filter else "filter"))
     hints += [("p", "pause"), ("esc", "leave the tap") if choices.tapped is not None else ("t", "tap")]
     hints.append((pen.sign("↑↓", "jk"), "select"))

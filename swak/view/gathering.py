@@ -31,7 +31,11 @@ class Gatherer:
         self._began_s = began_s
         self._meter: Meter | None = None
         self._figures: dict[Key, Figures] = {}
-        self._asked_s = -SLOW_S
+        self._asked_s = float("-inf")
+
+    def hurry(self) -> None:
+        """Ask anew at the next look: something was changed."""
+        self._asked_s = float("-inf")
 
     def look(self) -> Look:
         """Return what the run looks like now."""
@@ -55,6 +59,7 @@ def _figures(post: Post) -> Figures:
     stage, plugin = post.stage, post.lease.plugin
     found = Figures(
         router=stage.router or "",
+        paused=post.mailbox.paused,
         inner=stage.spool is not None,
         children=(*stage.children, *((stage.last,) if stage.last else ())),
         down=tuple(sorted(post.down.copy())),

@@ -37,8 +37,10 @@ PAINT_S = 0.05
 POUR_S = 1.0
 """How often what was logged meanwhile is written to the terminal's first screen."""
 NOTICE_S = 5.0
+"""How long an answer is shown."""
 PROGRESS_S = 30.0
 EVENTS_KEPT = 200
+"""Events that a tap keeps: no window shows more."""
 
 _log = Log("swak.view")
 
@@ -212,7 +214,10 @@ class Drawing:
         self._events: deque[str] = deque(maxlen=EVENTS_KEPT)
         self._tapped: Key | None = None
         self._notice, self._notice_until_s = "", 0.0
-        self._looked_s = self._poured_s = self._painted_s = float("-inf")
+        self._looked_s = self._poured_s = float("-inf")
+        self._drawn_size = (0, 0)
+        self._stale = True
+        """Whether something has changed since the last picture."""
 
     def present(self) -> bool:
         """Have the terminal, unless another job has it now. Return whether we do."""
@@ -222,7 +227,9 @@ class Drawing:
             self.screen.pour()
             return False
         self._keyboard.enter()
-        self.screen.enter()
+        if not self.screen.entered:
+            self.screen.enter()
+            self._stale = True
         return True
 
     def show(self, look: Callable[[], Frame]) -> None:
@@ -235,25 +242,29 @@ class Drawing:
             self._looked_s = now_s
             self.frame = look()
             self._take_events()
+            self._stale = True
         if now_s - self._poured_s >= POUR_S:
             self._poured_s = now_s
-            self.screen.pour()
+            self._stale |= self.screen.pour()
+        size = width, height = self.screen.size
+        if not self._stale and size == self._drawn_size:
+            return
+        self._stale, self._drawn_size = False, size
         if now_s >= self._notice_until_s:
             self._notice = ""
         aside, peek = self.screen.aside, self.peek
         logged = list(aside.shown) if aside is not None else []
         extras = Extras(list(self._events), peek.left_out if peek is not None else 0, logged, self._notice)
-        width, height = self.screen.size
         self._choices.has_keys = self._keyboard.has_keys
-        scene = Scene(self.frame, self._choices, width, height, self._pen, extras)
-        self.screen.paint(draw(scene), (width, height))
-        self._painted_s = now_s
+        self.screen.paint(draw(Scene(self.frame, self._choices, width, height, self._pen, extras)), size)
 
     def wait(self) -> list[str]:
         """Return the keys that are pressed until the next picture is due."""
         now_s = self._clock.monotonic()
         due_s = min(self._looked_s + LOOK_S, now_s + SIZE_S)
-        return self._keyboard.wait(max(PAINT_S, due_s - now_s))
+        keys = self._keyboard.wait(max(PAINT_S, due_s - now_s))
+        self._stale |= bool(keys)
+        return keys
 
     def say(self, notice: str) -> None:
         """Show a line for a while."""

@@ -48,6 +48,8 @@ class Figures(NamedTuple):
     """Of an output under a failover: that stage's name."""
     inner: bool = False
     """Whether this is one end of a buffer on disk: no event enters or leaves the agent here."""
+    paused: bool = False
+    """Whether an operator has paused it: its state may tell something else."""
     children: tuple[str, ...] = ()
     """Of a failover: its outputs, the last resort at the end."""
     down: tuple[str, ...] = ()
@@ -151,6 +153,8 @@ class Trouble(NamedTuple):
     text: str
     short: str
     """The same in a dozen characters."""
+    past: bool = False
+    """Whether it may be over by now."""
 
 
 _NONE = Figures()
@@ -238,11 +242,11 @@ def troubles(frame: Frame) -> list[Trouble]:
     for view in look.views:
         name = f"{view.flow}/{view.stage}" if several else view.stage
         found += _of_state(view, name, spare.get(key(view), ""))
-        if key(view) in causes and view.state not in TROUBLED:
+        if key(view) in causes and view.state not in {*TROUBLED, "paused"}:
             found.append(Trouble("warn", f"{name} is the bottleneck: its mailbox is full", f"{view.stage} full"))
         found += _of_figures(view, name, frame.figures(view))
     found += [Trouble("note", text, "warning") for text in look.warnings]
-    return sorted(found, key=lambda one: ("bad", "warn", "note").index(one.level))
+    return sorted(found, key=lambda one: (("bad", "warn", "note").index(one.level), one.past))
 
 
 def _of_state(view: StageView, name: str, spare: str) -> list[Trouble]:
@@ -272,7 +276,7 @@ def _of_figures(view: StageView, name: str, figures: Figures) -> list[Trouble]:
     if dead := view.tally.dead.copy():
         reason = max(dead, key=lambda one: dead[one])
         what = f"{name}: {sum(dead.values())} dead letters"
-        found.append(Trouble("warn", f"{what}, e.g. {reason}", f"{view.stage} dead"))
+        found.append(Trouble("warn", f"{what}, e.g. {reason}", f"{sum(dead.values())} dead", past=True))
     if view.memory and view.state == "blocked":
         found.append(Trouble("warn", f"{name} {view.memory}", "memory limit"))
     spool = figures.spool

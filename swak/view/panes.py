@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
@@ -9,7 +10,7 @@ from rich.cells import cell_len
 from swak.view.cells import BAD, DIM, STRONG, Line, Pen, packed, wrapped
 from swak.view.choices import HELP
 from swak.view.model import key
-from swak.view.units import number, size, span
+from swak.view.units import brief, number, size, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 LAGS_MAX = 6
 """Files whose lag is shown, those with the greatest."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_MOMENT = re.compile(r"^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\.\d+Z")
 
 
 class Extras(NamedTuple):
@@ -49,6 +53,12 @@ def rule(title: str, width: int, pen: Pen) -> Line:
     """Return a line across the window with a title in it."""
     dash = pen.sign("─", "-")
     return [(dash * 2 + " ", DIM), (title, STRONG), (" " + dash * max(0, width - cell_len(title) - 4), DIM)]
+
+
+def logged(lines: Sequence[str], width: int, pen: Pen) -> list[Line]:
+    """Return the last lines of the log: without their colours, and with the time of day only."""
+    shown = [_MOMENT.sub(r"\1", _COLOURS.sub("", line)) for line in lines]
+    return [rule("log", width, pen), *([(pen.clean(line), DIM)] for line in shown)]
 
 
 def helped(scene: Scene, room: int) -> list[Line]:
@@ -101,7 +111,7 @@ def _piece(name: str, value: str) -> Line:
 
 def _counts(frame: Frame, view: StageView, pen: Pen) -> list[Line]:
     tally, figures = view.tally, frame.figures(view)
-    pieces = [_piece(name, number(value)) for name, value in tally.as_dict().items() if value or name in {"in", "out"}]
+    pieces = [_piece(name, number(value)) for name, value in tally.as_dict().items() if value or name == "out"]
     if view.kind != "input":
         waits = f"{number(view.waiting)} events, {size(view.mailbox_bytes)}"
         pieces.append(_piece("mailbox", waits))
@@ -125,7 +135,7 @@ def _counts(frame: Frame, view: StageView, pen: Pen) -> list[Line]:
 def _delay(delay: Delay | None, pen: Pen) -> list[Line]:
     if delay is None:
         return []
-    most = [f"{pen.sign('≤', '<=')} {span(one)}" if one != float("inf") else "> 30m" for one in delay]
+    most = [f"{pen.sign('≤', '<=')} {brief(one)}" if one != float("inf") else "> 30m" for one in delay]
     return [_piece("delivered within", f"{most[0]} (half), {most[1]} (95 of 100)")]
 
 

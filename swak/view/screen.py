@@ -117,11 +117,14 @@ class Screen:
                 self._send(BEGIN + "".join(told) + END)
             return bool(told)
 
-    def pour(self) -> None:
-        """Write what is kept aside on the first screen, where it stays when the view has gone."""
+    def pour(self) -> bool:
+        """Write what is kept aside on the first screen, where it stays when the view has gone. Return whether it was.
+
+        The picture has gone then, and has to be painted anew.
+        """
         aside = self.aside
         if aside is None or not aside.waits:
-            return
+            return False
         with self._lock:
             was = self.entered
             if was:
@@ -130,6 +133,7 @@ class Screen:
             if was:
                 self._painted, self._size = [], (0, 0)
                 self._send(ENTER + END)
+        return True
 
     def _send(self, text: str) -> None:
         self._file.write(text)

@@ -42,3 +42,8 @@ def span(seconds: float) -> str:
         if whole >= size_s:
             return f"{whole // size_s}{unit}{whole % size_s // smaller_s:02d}{smaller}"
     return f"{whole}s"
+
+
+def brief(seconds: float) -> str:
+    """Return a length of time that may be short: 5 ms, 0.25 s becomes 250 ms; from a second on as `span` does."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else span(seconds)
