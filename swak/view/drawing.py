@@ -158,9 +158,9 @@ def _table(scene: Scene, views: Sequence[StageView], room: int, *, double: bool)
     rows = columns.rows_of(frame, views, bottlenecks(frame.views), pen, indent=indent, with_flow=with_flow)
     names, chosen = columns.layout(rows, width)
     lines = [columns.head(names, chosen, choices.sort, pen)]
-    choices.page = max(1, (room - 1) // (2 if double else 1))
+    capacity = max(1, (room - 1) // (2 if double else 1))
     selected = choices.row(views) if choices.has_keys and views else -1
-    shown = _scrolled(rows, choices, selected) if choices.has_keys else _foremost(rows, choices.page)
+    shown = _scrolled(rows, choices, selected, capacity) if choices.has_keys else _foremost(rows, capacity)
     for row in shown:
         lines.append(columns.cells(row, names, chosen, pen, selected=selected >= 0 and row is rows[selected]))
         if double:
@@ -173,13 +173,12 @@ def _table(scene: Scene, views: Sequence[StageView], room: int, *, double: bool)
     return lines
 
 
-def _scrolled(rows: Sequence[Row], choices: Choices, selected: int) -> Sequence[Row]:
-    """Return the rows of a page that has the selected one on it, not on its last line, where "more" may stand."""
-    page = choices.page
-    if len(rows) <= page:
-        choices.top = 0
+def _scrolled(rows: Sequence[Row], choices: Choices, selected: int, capacity: int) -> Sequence[Row]:
+    """Return the rows of a page that has the selected one on it; the last line tells how many more there are."""
+    if len(rows) <= capacity:
+        choices.top, choices.page = 0, capacity
         return rows
-    fits = max(1, page - 1)
+    fits = choices.page = max(1, capacity - 1)
     choices.top = min(max(choices.top, selected - fits + 1), selected, len(rows) - fits)
     choices.top = max(0, choices.top)
     return rows[choices.top : choices.top + fits]

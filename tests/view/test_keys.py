@@ -10,7 +10,8 @@ from swak.view.keys import Decoder, of_windows
 @pytest.mark.parametrize(
     ("received", "keys"),
     [
-        (b"q", ["q"]), (b"/x\r", ["/", "x", "enter"]), (b"\x7f\x08\x0c\x15", ["backspace", "backspace", "redraw", "clear"]),
+        (b"q", ["q"]), (b"/x\r", ["/", "x", "enter"]),
+        (b"\x7f\x08\x0c\x15", ["backspace", "backspace", "redraw", "clear"]),
         (b"\x1b[A\x1b[B\x1bOA\x1bOB", ["up", "down", "up", "down"]), (b"\x1b[5~\x1b[6~", ["pageup", "pagedown"]),
         (b"\x1b[H\x1b[4~", ["home", "end"]), (b"\x1b[1;5A", ["up"]), (b"\x1b[200~a\x1b[201~", ["a"]),
         (b"\x1b[99z", []), (b"\x1bq", ["escape", "q"]), (b"\x1b\x1b[A", ["escape", "up"]), (b"\x01\x02", []),

@@ -3,149 +3,244 @@ from __future__ import annotations
 import io
 import json
 import threading
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from swak import log
-from swak.stats import StageView, Tally
-from swak.testing import FakeClock
-from swak.view import Frame, Process, Rates, View, bottlenecks, progress
+from swak.errors import SwakError
+from swak.view.live import View
+from swak.view.model import Figures, Look
+from tests.flows.waiting import until
+from tests.view.scenes import Subject, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAIT_S = 20.0
+LOOK = Look((stage("Tail", "input"), stage("Null", "output", "paused")), {("web", "Null"): Figures(paused=True)})
 
 
-def stage(name: str, kind: str = "filter", state: str = "running", total: int = 0, **figures: Any) -> StageView:
-    tally = Tally()
-    tally.into = tally.out = total
-    given = {"mailbox_batches": 0, "mailbox_bytes": 0, "fill": 0.0, "oldest_s": None, "errors": 0, "restarts": 0}
-    return StageView("web", name, kind, state, tally, **{**given, **figures})
+class Typist:
+    """A keyboard on which a test types."""
+
+    def __init__(self, *keys: str) -> None:
+        self.has_keys = True
+        self.foreground = True
+        self.steps: list[str] = []
+        self._keys = list(keys)
+        self._typed = threading.Event()
+
+    def type(self, *keys: str) -> None:
+        self._keys += keys
+        self._typed.set()
+
+    def ours(self) -> bool:
+        return self.foreground
+
+    def enter(self) -> None:
+        self.steps.append("enter")
+
+    def leave(self) -> None:
+        self.steps.append("leave")
+
+    def wait(self, timeout_s: float) -> list[str]:
+        self._typed.wait(timeout_s)
+        self._typed.clear()
+        keys, self._keys = self._keys, []
+        return keys
+
+    def wake(self) -> None:
+        self._typed.set()
+
+    def close(self) -> None:
+        self.steps.append("close")
 
 
-def test_rates_are_those_of_the_last_seconds() -> None:
-    rates = Rates(window_s=2)
-    shown = [
-        rates.update([stage("Regex", total=total)], now_s)["web", "Regex"]
-        for now_s, total in enumerate((0, 10, 20, 20, 20))
-    ]
-    assert shown == [0, 10, 10, 5, 0]
+def console(file: io.StringIO | None = None) -> Console:
+    return Console(file=file or io.StringIO(), force_terminal=True, width=80, height=24)
 
 
-def test_a_stage_that_comes_up_anew_has_no_negative_rate() -> None:
-    rates = Rates()
-    rates.update([stage("Regex", total=100)], 0)
-    assert rates.update([stage("Regex", total=3), stage("New", total=7)], 1) == {("web", "Regex"): 0, ("web", "New"): 0}
+@pytest.fixture
+def told() -> Iterator[io.StringIO]:
+    """What is logged."""
+    stream = io.StringIO()
+    log.configure("info", "json", stream)
+    yield stream
+    log.reset()
 
 
-def test_an_input_counts_what_goes_out_and_an_output_what_comes_in() -> None:
-    read, wrote = Tally(), Tally()
-    read.made = read.out = 3
-    wrote.into = 2
-    views = [stage("Stdin")._replace(tally=read), stage("Null")._replace(tally=wrote)]
-    rates = Rates()
-    rates.update([one._replace(tally=Tally()) for one in views], 0)
-    assert list(rates.update(views, 1).values()) == [3, 2]
-
-
-def test_the_output_that_is_down_is_the_bottleneck() -> None:
-    views = [
-        stage("Tail", "input", "blocked"),
-        stage("Regex", fill=1.0, mailbox_batches=16, state="blocked"),
-        stage("Fluentd", "output", "retrying", mailbox_batches=3, fill=0.2),
-    ]
-    assert bottlenecks(views) == {("web", "Fluentd")}
-
-
-def test_the_last_full_stage_is_the_bottleneck() -> None:
-    views = [
-        stage("Tail", "input"),
-        stage("Json", fill=1.0),
-        stage("Regex", fill=0.95),
-        stage("Null", "output", fill=0.1),
-    ]
-    assert bottlenecks(views) == {("web", "Regex")}
-
-
-def test_a_child_that_is_down_while_nothing_waits_for_it_holds_nothing_up() -> None:
-    assert bottlenecks([stage("Tail", "input"), stage("Fluentd", "output", "retrying")]) == set()
-
-
-def test_each_flow_has_a_bottleneck_of_its_own() -> None:
-    other = stage("Null", "output", fill=1.0)._replace(flow="other")
-    assert bottlenecks([stage("Regex", fill=1.0), other]) == {("web", "Regex"), ("other", "Null")}
-
-
-def test_a_run_without_trouble_has_no_bottleneck() -> None:
-    assert bottlenecks([stage("Tail", "input"), stage("Null", "output", fill=0.5)]) == set()
-
-
-def test_a_progress_line_tells_how_it_goes() -> None:
-    views = (
-        stage("Tail", "input", total=100, oldest_s=3.21),
-        stage("Fluentd", "output", "retrying", total=40, mailbox_batches=2, errors=7),
-    )
-    frame = Frame("web.py", views, {("web", "Tail"): 12.4}, 60, Process(12.4, 50 * 2**20))
-    assert progress(frame) == {
-        "events": 100,
-        "events_per_s": 12,
-        "dead": 0,
-        "errors": 7,
-        "oldest_s": 3.2,
-        "cpu_percent": 12,
-        "rss_mib": 50,
-        "bottleneck": "web/Fluentd",
-        "troubled": "web/Fluentd retrying",
-    }
+def events(stream: io.StringIO) -> list[str]:
+    return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
 
 
 def test_a_frame_has_the_time_since_the_start() -> None:
-    clock = FakeClock()
-    view = View(lambda: [stage("Tail")], "web.py", None, clock)
-    clock.advance(5)
-    assert view.frame().uptime_s == 5
+    view = View(Subject(lambda: LOOK._replace(uptime_s=5.0)), "web.py", None)
+    assert view.frame().look.uptime_s == 5
+    assert view.frame().recipe == "web.py"
 
 
-def test_a_view_that_cannot_read_the_run_says_so_and_lets_it_go_on() -> None:
-    stream = io.StringIO()
-    log.configure("info", "json", stream)
-    asked = threading.Event()
-
-    def snapshot() -> list[StageView]:
-        asked.set()
+def test_a_view_that_cannot_read_the_run_says_so_and_lets_it_go_on(told: io.StringIO) -> None:
+    def look() -> Look:
         raise RuntimeError("no snapshot")
 
-    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
-    view = View(snapshot, "web.py", console)
+    shown = io.StringIO()
+    view = View(Subject(look), "web.py", console(shown), keyboard=(keys := Typist()))
     view.start()
-    assert asked.wait(10)
+    until(told.getvalue, "the log")
     view.stop()
-    log.reset()
-    assert json.loads(stream.getvalue().splitlines()[0])["event"] == "live view ended, progress lines follow"
+    assert events(told)[0] == "live view ended, progress lines follow"
+    assert shown.getvalue().endswith("\x1b[?25h\x1b[?1049l")
+    assert keys.steps[0] == "enter"
+    assert "leave" in keys.steps
+
+
+def test_who_watches_another_agent_is_told_when_drawing_fails() -> None:
+    failed: list[Exception] = []
+
+    def look() -> Look:
+        raise RuntimeError("no snapshot")
+
+    view = View(Subject(look), "web.py", console(), failed=failed.append)
+    view.start()
+    until(lambda: failed, "a failure")
+    view.stop()
+    assert str(failed[0]) == "no snapshot"
+
+
+def test_a_terminal_that_takes_no_text_ends_the_drawing_only(told: io.StringIO) -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    view = View(Subject(lambda: LOOK), "web.py", console(Gone()), keyboard=(keys := Typist()))
+    view.start()
+    until(lambda: "running" in events(told), "progress lines")
+    view.stop()
+    assert events(told) == ["live view ended, progress lines follow", "running"]
+    assert keys.steps[-2:] == ["leave", "close"]
 
 
 def test_a_view_is_drawn_again_and_again() -> None:
     drawn = threading.Semaphore(0)
 
-    def snapshot() -> list[StageView]:
+    def look() -> Look:
         drawn.release()
-        return [stage("Tail", "input")]
+        return LOOK
 
     output = io.StringIO()
-    view = View(snapshot, "web.py", Console(file=output, force_terminal=True, width=80, height=24))
+    view = View(Subject(look), "web.py", console(output))
     view.start()
     assert all(drawn.acquire(timeout=10) for _ in range(3))
     view.stop()
     assert "Tail" in output.getvalue()
 
 
-@pytest.mark.parametrize("console", [None, Console(file=io.StringIO(), force_terminal=True, width=80, height=24)])
-def test_a_view_stops_at_once(console: Console | None) -> None:
-    view = View(lambda: [stage("Tail", "input")], "web.py", console)
+def test_nothing_is_written_when_nothing_has_changed() -> None:
+    looks = threading.Semaphore(0)
+
+    def look() -> Look:
+        looks.release()
+        return LOOK
+
+    output = io.StringIO()
+    view = View(Subject(look), "web.py", console(output))
+    view.start()
+    assert all(looks.acquire(timeout=10) for _ in range(4))
+    view.stop()
+    assert output.getvalue().count("\x1b[?2026h") == 1
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_view_stops_at_once(shown: bool) -> None:
+    view = View(Subject(lambda: LOOK), "web.py", console() if shown else None)
     view.start()
     view.stop()
-    assert not view._thread.is_alive()
+    assert not view.is_alive
 
 
-def test_a_progress_line_tells_what_the_memory_limit_does() -> None:
-    views = (stage("Tail", "input", "blocked", memory="waits"), stage("Hold", "buffer", memory="released 3 early"))
-    assert progress(Frame("web.py", views, {}))["memory"] == "web/Tail waits, web/Hold released 3 early"
-    assert "memory" not in progress(Frame("web.py", (stage("Tail", "input"),), {}))
+def test_keys_pause_resume_and_tap_a_stage_and_quit() -> None:
+    subject, left, output = Subject(lambda: LOOK), threading.Event(), io.StringIO()
+
+    def leave() -> str:
+        left.set()
+        return "draining; q again stops at once"
+
+    keys = Typist()
+    view = View(subject, "web.py", console(output), keyboard=keys, leave=leave)
+    view.start()
+    until(lambda: "Tail" in output.getvalue(), "a picture")
+    keys.type("p", "down", "p", "t")
+    until(lambda: "an event" in output.getvalue(), output.getvalue)
+    assert not subject.peeked.closed
+    keys.type("escape", "q")
+    assert left.wait(WAIT_S)
+    until(lambda: "q again stops at once" in output.getvalue(), output.getvalue)
+    view.stop()
+    assert subject.asked == [("pause", ("web", "Tail")), ("resume", ("web", "Null")), ("peek", ("web", "Null"), 0.0)]
+    assert subject.peeked.closed
+
+
+def test_what_cannot_be_done_is_told_where_it_was_asked() -> None:
+    subject, output, keys = Subject(lambda: LOOK), io.StringIO(), Typist()
+    subject.error = SwakError("the run is ending")
+    view = View(subject, "web.py", console(output), keyboard=keys)
+    view.start()
+    until(lambda: "Tail" in output.getvalue(), "a picture")
+    keys.type("p")
+    until(lambda: "the run is ending" in output.getvalue(), output.getvalue)
+    view.stop()
+
+
+def test_a_view_in_the_background_leaves_the_terminal_to_others() -> None:
+    output, keys = io.StringIO(), Typist()
+    view = View(Subject(lambda: LOOK), "web.py", console(output), keyboard=keys)
+    view.start()
+    until(lambda: "Tail" in output.getvalue(), "a picture")
+    keys.foreground = False
+    until(lambda: output.getvalue().endswith("\x1b[?1049l"), "the first screen")
+    keys.foreground = True
+    until(lambda: output.getvalue().count("\x1b[?1049h") == 2, "the other screen")
+    view.stop()
+    assert output.getvalue().endswith("\x1b[?1049l")
+
+
+def test_a_tap_that_ends_by_itself_is_left() -> None:
+    subject, output, keys = Subject(lambda: LOOK), io.StringIO(), Typist()
+
+    def take() -> list[str]:
+        raise SwakError("the agent has ended")
+
+    subject.peeked.take = take  # type: ignore[method-assign]  # the agent's end
+    view = View(subject, "web.py", console(output), keyboard=keys)
+    view.start()
+    until(lambda: "Tail" in output.getvalue(), "a picture")
+    keys.type("t")
+    until(lambda: "the agent has ended" in output.getvalue(), output.getvalue)
+    view.stop()
+    assert subject.peeked.closed
+
+
+def test_the_picture_of_forty_stages_is_cheap() -> None:
+    """A picture twice a second is to take less than two hundredths of a core: 10 ms each."""
+    import time
+
+    from swak.view.cells import Pen
+    from swak.view.choices import Choices
+    from swak.view.drawing import draw
+    from swak.view.panes import Scene
+    from swak.view.screen import Screen
+
+    look = Look(tuple(stage(f"Stage-{number}", fill=0.3) for number in range(40)))
+    view = View(Subject(lambda: look), "web.py", None)
+    screen = Screen(console())
+    screen.enter()
+    costs = []
+    for _ in range(10):
+        began_s = time.thread_time()
+        screen.forget()
+        screen.paint(draw(Scene(view.frame(), Choices(), 200, 50, Pen())), (200, 50))
+        costs.append(time.thread_time() - began_s)
+    screen.leave()
+    assert min(costs) < 0.01
