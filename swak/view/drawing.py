@@ -216,7 +216,7 @@ def _foot(scene: Scene) -> Line:
         return [("filter: ", STRONG), (shown, ""), ("_", STRONG)]
     if extras.notice:
         return [(pen.clean(extras.notice), STRONG)]
-    hints = [("q", choices.leaving), ("?", "help"), ("s", f"sort:{choices.sort}")]
+    hints = [("q", choices.leaving if width >= NARROW else "quit"), ("?", "help"), ("s", f"sort:{choices.sort}")]
     hints.append(("/", f"filter:{pen.clean(choices.filter)}" if choices.filter else "filter"))
     hints += [("p", "pause"), ("esc", "leave the tap") if choices.tapped is not None else ("t", "tap")]
     hints.append((pen.sign("↑↓", "jk"), "select"))

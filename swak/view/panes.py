@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 from swak.view.cells import BAD, DIM, STRONG, Line, Pen, packed, wrapped
 from swak.view.choices import HELP
@@ -86,7 +86,9 @@ def tapped(scene: Scene, room: int) -> list[Line]:
     shown: list[list[Line]] = []
     left = room - 1
     for event in reversed(events):
-        parts = wrapped(event if pen.unicode else pen.clean(event), width, 2 if left > 4 else 1, pen)
+        parts = chop_cells(pen.clean(event), width) or [""]
+        if len(parts) > (most := 2 if left > 4 else 1):
+            parts = [*parts[: most - 1], pen.fit("".join(parts[most - 1 : most + 1]), width)]
         if len(parts) > left:
             break
         shown.append([[(part, "")] for part in parts])

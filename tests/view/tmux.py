@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
+import psutil
 import pytest
 
 from tests.flows.waiting import until
@@ -69,6 +70,11 @@ class Tmux:
     def coloured(self) -> str:
         """Return what is shown, with its escape sequences."""
         return self._tell("capture-pane", "-p", "-e")
+
+    def foreground(self) -> int:
+        """Return the process that the shell has started."""
+        (child,) = psutil.Process(int(self._tell("display-message", "-p", "#{pane_pid}"))).children()
+        return child.pid
 
     def cursor(self) -> Cursor:
         """Return in which state the terminal is."""
