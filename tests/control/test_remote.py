@@ -9,6 +9,7 @@ from swak.control.client import ControlError
 from swak.control.remote import LOOK_S, Remote
 from tests.control.served import served
 from tests.flows.waiting import until, view_of
+from tests.view.scenes import gained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ def test_events_of_another_process_are_shown_and_the_tap_ends_with_the_look(tmp_
         until(lambda: one.run.crew.posts[-1].mailbox.taps, "a tap")
         source.feed({"text": "\x9b2J"})
         lines: list[str] = []
-        until(lambda: lines or lines.extend(peek.take()), "an event")
+        until(lambda: lines or gained(lines, peek), "an event")
         assert r"\u009b2J" in lines[0]
         peek.close()
         until(lambda: not one.run.crew.posts[-1].mailbox.taps, "no tap")
@@ -85,7 +86,7 @@ def test_of_a_fast_stage_only_some_events_are_asked_for(tmp_path: Path) -> None:
         until(lambda: one.run.crew.posts[-1].mailbox.taps, "a tap")
         source.feed(*({"n": n} for n in range(100)))
         lines: list[str] = []
-        until(lambda: lines.extend(peek.take()) or len(lines) == 10, lambda: lines)
+        until(lambda: gained(lines, peek) and len(lines) == 10, lambda: lines)
         assert peek.left_out == 90
         peek.close()
         remote.close()

@@ -88,3 +88,9 @@ class Subject:
     def peek(self, stage: Key, rate: float) -> Peek:
         self.asked.append(("peek", stage, rate))
         return self.peeked
+
+
+def gained(lines: list[str], peek: Peek) -> list[str]:
+    """Add what has passed to lines, and return them."""
+    lines += peek.take()
+    return lines

@@ -17,10 +17,10 @@ def test_lines_are_kept_until_they_are_written() -> None:
     aside.writelines(["o\n", "three\n"])
     aside.flush()
     assert file.getvalue() == ""
-    assert aside.waits
+    waited = aside.waits
     aside.write_out()
     assert file.getvalue() == "one\ntwo\nthree\n"
-    assert not aside.waits
+    assert [waited, aside.waits] == [True, False]
     assert list(aside.shown) == ["one", "two", "three"]
 
 
