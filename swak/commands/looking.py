@@ -24,6 +24,8 @@ WAIT_S = 0.5 if sys.platform == "win32" else 60.0
 """How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
 BY_SIGNAL = 128
 """What shells add to a signal's number."""
+PRINTED_AFTER_S = 1.2
+"""When a picture is printed: with two looks there are rates."""
 PRINTED_LINES = 16
 """What a picture that is printed has besides the stages: at most that."""
 
@@ -62,6 +64,8 @@ def top(name: str | None) -> None:
 
     view = View(remote, str(remote.told["name"]), console, keyboard=keys, leave=leave, leaving="leave", failed=failed)
     if not shown:
+        view.frame()
+        over.wait(PRINTED_AFTER_S)
         _print(view, console)
         remote.close()
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from swak.control.client import ControlError
 from swak.control.figures import read_look
 from swak.control.tapping import line_of
+from swak.view.model import SILENT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ class Remote:
         """Why it has ended."""
         self._connect = connect
         self._connection = connect()
+        self._asking: Connection | None = None
         self._left = threading.Event()
         self.told: dict[str, Any] = self._connection.ask("snapshot")
         self._look = read_look(self.told)
@@ -48,19 +50,29 @@ class Remote:
 
     def pause(self, stage: Key, *, on: bool) -> None:
         """Have a stage take nothing, or go on. ControlError: it was refused."""
+        self._check()
         with self._connect() as connection:
+            self._asking = connection
             connection.ask("pause" if on else "resume", stage="/".join(stage))
 
     def peek(self, stage: Key, rate: float) -> RemotePeek:
         """Begin to look at the events of a stage."""
+        self._check()
         return RemotePeek(self._connect(), "/".join(stage), max(1, round(rate / SHOWN_PER_S)))
 
     def close(self) -> None:
         """Ask no more."""
         self._left.set()
-        self._connection.hang_up()
+        for connection in (self._connection, self._asking):
+            if connection is not None:
+                connection.hang_up()
         self._thread.join(1.0)
         self._connection.close()
+
+    def _check(self) -> None:
+        """Ask nothing of an agent that is silent: waiting for it would keep the view from its keys."""
+        if self.look().silent_s >= SILENT_S or self.ended.is_set():
+            raise ControlError("the agent does not answer")
 
     def _run(self) -> None:
         while not self._left.wait(LOOK_S):

@@ -79,7 +79,7 @@ class View:
         self._rates, self._trends, self._delays = Rates(), Trends(), Delays()
         self._over = threading.Event()
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._drawing: Drawing | None = None
+        self._screen: Screen | None = None
         self._before: dict[int, Any] = {}
         self._thread = threading.Thread(target=self._run, name="swak-view", daemon=True)
 
@@ -96,8 +96,7 @@ class View:
         if self._thread.ident is not None:
             self._thread.join(2.0)
         if self._thread.is_alive():
-            self._keyboard.leave()  # it is stuck: whoever types next wants to see it
-            give_back_stderr()
+            self._give_back()
         else:
             self._keyboard.close()
         for number, before in self._before.items():
@@ -128,6 +127,13 @@ class View:
         if number != signal.SIGCONT and not self._thread.is_alive():
             signal.raise_signal(signal.SIGSTOP)  # nobody else is there to do it
 
+    def _give_back(self) -> None:
+        """Give the terminal back in place of the thread, which is stuck: whoever types next wants to see it."""
+        screen = self._screen
+        if screen is None or not screen.close(within_s=0.5):  # it is stuck in writing: so would we be
+            give_back_stderr()
+        self._keyboard.leave()
+
     # The thread
 
     def _run(self) -> None:
@@ -147,7 +153,7 @@ class View:
         from swak.view.screen import Screen  # noqa: PLC0415 - progress lines need no Rich
 
         with contextlib.ExitStack() as left:
-            screen = left.enter_context(Screen(console))
+            screen = self._screen = left.enter_context(Screen(console))
             left.callback(self._keyboard.leave)
             drawing = Drawing(screen, self._keyboard, self._choices, self._clock)
             left.callback(drawing.untap)

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Self
 from rich.color import ColorSystem
 from rich.style import Style
 
-from swak.view.aside import Aside
+from swak.view.aside import Aside, give_back_stderr
 from swak.view.cells import length
 from swak.view.keyboard import in_foreground
 
@@ -41,6 +41,7 @@ class Screen:
         self._size = (0, 0)
         self._lock = threading.RLock()
         self.entered = False
+        self._closed = False
         self.aside: Aside | None = None
 
     def __enter__(self) -> Self:
@@ -53,17 +54,23 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Give the terminal back, with everything that was written aside. May be called again, by any thread."""
-        with self._lock:
+    def close(self, within_s: float = -1) -> bool:
+        """Give the terminal back, with everything that was written aside. May be called again, by any thread.
+
+        Returns False, and does nothing, when another thread has been writing to the terminal for longer than that.
+        """
+        if not self._lock.acquire(timeout=within_s):
+            return False
+        try:
+            self.leave()
+        finally:
+            self._closed = True
+            self._lock.release()
             aside, self.aside = self.aside, None
-            if aside is not None and sys.stderr is aside:
-                sys.stderr = aside.file
-            try:
-                self.leave()
-            finally:
-                if aside is not None:
-                    aside.write_out()
+            give_back_stderr()
+            if aside is not None:
+                aside.write_out()
+        return True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,7 +89,7 @@ class Screen:
     def enter(self) -> None:
         """Take the screen over."""
         with self._lock:
-            if not self.entered:
+            if not self.entered and not self._closed:
                 self.entered = True
                 self._painted, self._size = [], (0, 0)
                 self._send(ENTER)

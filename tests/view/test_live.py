@@ -18,6 +18,8 @@ from tests.view.scenes import Subject, stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swak.view.model import Key
+
 WAIT_S = 20.0
 LOOK = Look((stage("Tail", "input"), stage("Null", "output", "paused")), {("web", "Null"): Figures(paused=True)})
 
@@ -203,6 +205,30 @@ def test_a_view_in_the_background_leaves_the_terminal_to_others() -> None:
     keys.foreground = True
     until(lambda: output.getvalue().count("\x1b[?1049h") == 2, "the other screen")
     view.stop()
+    assert output.getvalue().endswith("\x1b[?1049l")
+
+
+def test_a_view_that_is_stuck_leaves_the_terminal_clean() -> None:
+    go_on = threading.Event()
+
+    class Stuck(Subject):
+        """An agent that does not answer."""
+
+        def pause(self, stage: Key, *, on: bool) -> None:
+            self.asked.append((stage, on))
+            go_on.wait(WAIT_S)
+
+    subject, output, keys = Stuck(lambda: LOOK), io.StringIO(), Typist()
+    view = View(subject, "web.py", console(output), keyboard=keys)
+    view.start()
+    until(lambda: "Tail" in output.getvalue(), "a picture")
+    keys.type("p")
+    until(lambda: subject.asked, "a pause")
+    view.stop()
+    assert output.getvalue().endswith("\x1b[?1049l")
+    assert keys.steps[-1] == "leave"
+    go_on.set()
+    until(lambda: not view.is_alive, "the end")
     assert output.getvalue().endswith("\x1b[?1049l")
 
 
