@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from swak.control.protocol import RequestError, encode
-from swak.control.tapping import Tap, line_of
+from swak.control.tapping import Tap, shown_line_of
 from swak.log import Log, plain
 from swak.view.gathering import Gatherer
 
@@ -87,7 +87,7 @@ def _lines(body: Body, tags: str | list[str], start: int) -> Iterator[str]:
     times = body.times()
     for index, record in enumerate(body.cut(start, body.count).records(), start):
         told = {"tag": tags if isinstance(tags, str) else tags[index], "time_ns": times[index], "record": record}
-        yield line_of(json.loads(encode(told)))  # as over a socket: also what JSON has no place for
+        yield shown_line_of(json.loads(encode(told)))  # as over a socket: also what JSON has no place for
 
 
 def gate(run: Run, post: Post, *, on: bool) -> None:

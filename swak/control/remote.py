@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from swak.control.client import ControlError
 from swak.control.figures import read_look
-from swak.control.tapping import line_of
+from swak.control.tapping import shown_line_of
 from swak.view.model import SILENT_S
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class RemotePeek:
         try:
             for told in self._connection.stream("tap", stage=stage, sample=self._sample):
                 if "event" in told:
-                    self._lines.append(line_of(told["event"]))
+                    self._lines.append(shown_line_of(told["event"]))
                     self.left_out += self._sample - 1
                 elif "dropped" in told:
                     self.left_out += told["dropped"] - self._dropped

@@ -153,9 +153,11 @@ def cells(row: Row, names: int, columns: Sequence[Column], pen: Pen, *, selected
 
 def card(row: Row, width: int, pen: Pen) -> Line:
     """Return the second line of a stage where the window is narrow and high: what the first had no room for."""
-    parts: Line = [(" " * MARK_CELLS, ""), (pen.spark(row.trend, 8).rjust(8), LIVE if row.rate else DIM), (" ", "")]
+    curve, bar = (5, 3) if width < 30 else (10, 6)
+    trend = pen.spark(row.trend, curve).rjust(curve)
+    parts: Line = [(" " * MARK_CELLS, ""), (trend, LIVE if row.rate else DIM), (" ", "")]
     if row.view.kind != "input":
-        parts += [*pen.bar(row.view.fill, 4), (" ", "")]
+        parts += [*pen.bar(row.view.fill, bar), (" ", "")]
     text, style = row.note
     if row.figures.lags:
         text, style = f"lag {size(row.figures.lag_bytes)}", ""

@@ -103,6 +103,11 @@ class View:
             signal.signal(number, before)
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether it has the terminal to draw on, and does so again and again."""
+        return self._console is not None
+
+    @property
     def is_alive(self) -> bool:
         """Whether its thread is at work."""
         return self._thread.is_alive()

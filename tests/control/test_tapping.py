@@ -7,7 +7,7 @@ import pytest
 
 from swak import in_, out, task
 from swak.control.client import ControlError
-from swak.control.tapping import BODIES_MAX, line_of
+from swak.control.tapping import BODIES_MAX, line_of, shown_line_of
 from tests.control.served import served
 from tests.flows.waiting import until
 
@@ -90,6 +90,14 @@ def test_a_tap_ends_with_the_run(tmp_path: Path) -> None:
         one.run.wait(20)
         one.server.close()
         assert list(lines)[-1]["ok"]
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "moment"), [(1_795_306_038_333_816_051, "00:07:18"), (-(10**30), "--:--:--"), (10**40, "--:--:--")]
+)
+def test_who_looks_sees_the_time_the_tag_and_the_record(time_ns: int, moment: str) -> None:
+    line = shown_line_of({"tag": "web\x1b[2J", "time_ns": time_ns, "record": {"n": 1}})
+    assert line == moment + r""" 'web\x1b[2J' {"n": 1}"""
 
 
 @pytest.mark.parametrize(

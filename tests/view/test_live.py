@@ -157,6 +157,7 @@ def test_nothing_is_written_when_nothing_has_changed() -> None:
 @pytest.mark.parametrize("shown", [False, True])
 def test_a_view_stops_at_once(shown: bool) -> None:
     view = View(Subject(lambda: LOOK), "web.py", console() if shown else None)
+    assert view.is_drawn == shown
     view.start()
     view.stop()
     assert not view.is_alive
