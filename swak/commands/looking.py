@@ -55,7 +55,7 @@ def top(name: str | None) -> None:
         over.set()
         return ""
 
-    shown = console.is_terminal and not console.is_dumb_terminal
+    shown = console.is_terminal and not (console.is_dumb_terminal or console.legacy_windows)
     keys = keyboard() if shown else None
 
     def failed(error: Exception) -> None:

@@ -277,13 +277,17 @@ def _view(run: Run, topology: Topology, telling: Telling, name: str) -> View | N
 
     from swak.view.keyboard import keyboard  # noqa: PLC0415 - as above
 
+    console = Console(stderr=True)
+    if console.legacy_windows:  # it knows no escape sequences
+        return View(Own(run), name, None)
+
     def leave() -> str:
         """Do what Ctrl-C does."""
         again = run.draining
         run.signals.put(signal.SIGINT)
         return "stopping at once" if again else "draining; q again stops at once"
 
-    return View(Own(run), name, Console(stderr=True), keyboard=keyboard(), leave=leave, leaving="drain and quit")
+    return View(Own(run), name, console, keyboard=keyboard(), leave=leave, leaving="drain and quit")
 
 
 def _uses_terminal(topology: Topology) -> bool:

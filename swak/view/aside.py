@@ -27,6 +27,7 @@ class Aside:
         self._waiting: deque[str] = deque()
         self._left_out = 0
         self._begun = ""
+        self._ended = False
 
     @property
     def waits(self) -> bool:
@@ -34,7 +35,9 @@ class Aside:
         return bool(self._waiting or self._left_out)
 
     def write(self, text: str) -> int:
-        """Keep what is written."""
+        """Keep what is written; write it, once the view has ended: somebody may have looked us up just before."""
+        if self._ended:
+            return int(self.file.write(text))
         with self._lock:
             *lines, self._begun = (self._begun + text).split("\n")
             for line in lines:
@@ -50,7 +53,18 @@ class Aside:
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Do nothing: who writes does not wait for the terminal."""
+        """Do nothing: who writes does not wait for the terminal, as long as the view has it."""
+        if self._ended:
+            self.file.flush()
+
+    def end(self) -> None:
+        """Write everything, and be the terminal from now on."""
+        self._ended = True
+        with self._lock:
+            if self._begun:
+                self._waiting.append(self._begun)
+                self._begun = ""
+        self.write_out()
 
     def write_out(self) -> None:
         """Write to the terminal what was kept."""

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 PATHS_MAX = 20
 """Files of one input that are told of by name, those with the greatest lag."""
-SLOW_S = 1.0
-"""How often plugins are asked for figures: those of 10,000 files are not made twice a second."""
+SLOW_S, SLOWEST_S = 1.0, 10.0
+"""How often plugins are asked for figures."""
+SHARE = 0.01
+"""Part of the time that asking may take: an input with 10,000 files is asked less often."""
 
 
 class Gatherer:
@@ -31,18 +33,21 @@ class Gatherer:
         self._began_s = began_s
         self._meter: Meter | None = None
         self._figures: dict[Key, Figures] = {}
-        self._asked_s = float("-inf")
+        self._ask_s = float("-inf")
+        """When plugins are to be asked again."""
 
     def hurry(self) -> None:
         """Ask anew at the next look: something was changed."""
-        self._asked_s = float("-inf")
+        self._ask_s = float("-inf")
 
     def look(self) -> Look:
         """Return what the run looks like now."""
         run, now_s = self._run, time.monotonic()
-        if now_s - self._asked_s >= SLOW_S:
-            self._asked_s = now_s
+        if now_s >= self._ask_s:
+            began_s = time.thread_time()
             self._figures = {(post.flow.name, post.stage.name): _figures(post) for post in run.crew.posts}
+            used_s = time.thread_time() - began_s
+            self._ask_s = now_s + min(SLOWEST_S, max(SLOW_S, used_s / SHARE))
         self._meter = self._meter or Meter()
         return Look(
             views=tuple(run.snapshot()),

@@ -241,7 +241,8 @@ def troubles(frame: Frame) -> list[Trouble]:
     causes = bottlenecks(look.views)
     for view in look.views:
         name = f"{view.flow}/{view.stage}" if several else view.stage
-        found += _of_state(view, name, spare.get(key(view), ""))
+        held_up = ", the bottleneck" if key(view) in causes else ""
+        found += _of_state(view, name, spare.get(key(view), ""), held_up)
         if key(view) in causes and view.state not in {*TROUBLED, "paused"}:
             found.append(Trouble("warn", f"{name} is the bottleneck: its mailbox is full", f"{view.stage} full"))
         found += _of_figures(view, name, frame.figures(view))
@@ -249,8 +250,8 @@ def troubles(frame: Frame) -> list[Trouble]:
     return sorted(found, key=lambda one: (("bad", "warn", "note").index(one.level), one.past))
 
 
-def _of_state(view: StageView, name: str, spare: str) -> list[Trouble]:
-    why = f": {view.last_error}" if view.last_error else ""
+def _of_state(view: StageView, name: str, spare: str, held_up: str) -> list[Trouble]:
+    why = f"{held_up}: {view.last_error}" if view.last_error else held_up
     since = "" if view.down_s is None else f" for {span(view.down_s)}"
     match view.state:
         case "failed":
@@ -258,7 +259,7 @@ def _of_state(view: StageView, name: str, spare: str) -> list[Trouble]:
         case "hung":
             return [Trouble("bad", f"{name} hangs{why}", f"{view.stage} hangs")]
         case "retrying" if view.kind == "failover":
-            return [Trouble("bad", f"{name}: every output is down", f"{view.stage} down")]
+            return [Trouble("bad", f"{name}: every output is down{held_up}", f"{view.stage} down")]
         case "retrying" if spare:
             return [Trouble("warn", f"{name} is down{since}, {spare}{why}", f"{view.stage} down")]
         case "retrying":

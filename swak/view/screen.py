@@ -69,7 +69,7 @@ class Screen:
             aside, self.aside = self.aside, None
             give_back_stderr()
             if aside is not None:
-                aside.write_out()
+                aside.end()
         return True
 
     @property

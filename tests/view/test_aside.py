@@ -24,6 +24,16 @@ def test_lines_are_kept_until_they_are_written() -> None:
     assert list(aside.shown) == ["one", "two", "three"]
 
 
+def test_nothing_is_lost_at_the_end() -> None:
+    file = io.StringIO()
+    aside = Aside(file)
+    aside.write("one\nhalf a line")
+    aside.end()
+    aside.write("later\n")
+    aside.flush()
+    assert file.getvalue() == "one\nhalf a line\nlater\n"
+
+
 def test_a_flood_is_counted_and_not_kept() -> None:
     file = io.StringIO()
     aside = Aside(file)

@@ -62,6 +62,29 @@ def test_both_ends_of_a_spool_are_inner_ones_and_it_tells_its_size(tmp_path: Pat
         source.end()
 
 
+def test_plugins_are_not_asked_at_every_look() -> None:
+    asked: list[str] = []
+
+    class Told(FlakyOutput):
+        """Counts how often it is asked."""
+
+        def measures(self) -> dict[str, float]:
+            asked.append("measures")
+            return {}
+
+    source = in_.Memory([], follow=True)
+    with running(task(source, Told([]), name="web")) as run:
+        until(lambda: run.crew.posts[-1].lease.plugin is not None, "a plugin")
+        gatherer = Gatherer(run, time.monotonic())
+        for _ in range(3):
+            gatherer.look()
+        assert asked == ["measures"]
+        gatherer.hurry()
+        gatherer.look()
+        assert asked == ["measures"] * 2
+        source.end()
+
+
 def test_a_plugin_that_fails_to_tell_is_named_and_counts_no_error() -> None:
     class Mute(FlakyOutput):
         """Tells nothing."""

@@ -56,6 +56,8 @@ def test_lags_of_all_inputs_are_summed_up() -> None:
 def test_an_output_that_is_down_is_bad_unless_another_one_has_its_place() -> None:
     down = stage("Fluentd", "output", "retrying", down_s=133.0, last_error="refused")
     assert troubles(frame(down))[0][:2] == ("bad", "Fluentd is down for 2m13s: refused")
+    waiting = down._replace(mailbox_batches=1)
+    assert troubles(frame(waiting))[0].text == "Fluentd is down for 2m13s, the bottleneck: refused"
     router = stage("Failover", "failover", live_child="Fluentd-2")
     found = troubles(frame(router, down, figures={"Failover": Figures(children=("Fluentd", "Fluentd-2"))}))
     assert found[0][:2] == ("warn", "Fluentd is down for 2m13s, Failover uses Fluentd-2: refused")
