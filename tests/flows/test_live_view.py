@@ -178,3 +178,24 @@ def test_an_agent_that_ends_ends_its_top(terminal: Tmux, tmp_path: Path) -> None
     start(terminal, "top recipe")
     os.kill(int((tmp_path / "home" / "run" / "recipe.pid").read_text()), signal.SIGKILL)
     assert "has closed the connection" in ended(terminal, tmp_path, 0).replace("\n", "")
+
+
+def test_q_drains_and_a_second_q_stops_at_once(terminal: Tmux, tmp_path: Path) -> None:
+    recipe = 'task(in_.Counter(rate=50), failover(out.Tcp("127.0.0.1", 1), start=0), name="web")'
+    (tmp_path / "recipe.py").write_text(f"from swak import failover, in_, out, task\n{recipe}\n")
+    start(terminal, "up recipe.py")
+    terminal.type("q")
+    terminal.until(lambda shown: "draining; q again stops at once" in shown and "  draining  " in shown)
+    terminal.type("q")
+    assert "lost" in ended(terminal, tmp_path, 130)
+
+
+def test_a_view_that_cannot_draw_any_more_leaves_the_agent_running(terminal: Tmux, tmp_path: Path) -> None:
+    broken = "import swak.view.drawing as drawing\ndef draw(scene):\n    raise RuntimeError('no picture')\n"
+    (tmp_path / "recipe.py").write_text(f"{broken}drawing.draw = draw\n{RECIPE}")
+    terminal.run(f"stty -a > before; {sys.executable} -m swak up recipe.py; echo code $?; stty -a > after")
+    terminal.until(lambda shown: "live view ended, progress lines follow" in shown and "no picture" in shown)
+    terminal.until(lambda shown: "running [swak.view]" in shown)
+    assert terminal.cursor() == (True, False, True)
+    terminal.type("C-c")
+    assert "clean" in ended(terminal, tmp_path, 0)
