@@ -20,7 +20,7 @@ from swak.view.drawing import as_text, draw
 from swak.view.model import TREND_S, Delay, Figures, Frame, Key, Look, Process, Spool
 from swak.view.panes import Scene
 
-WIDTH, HEIGHT = 128, 25
+WIDTH, HEIGHT = 136, 25
 GAP = "link gap"
 """A style that is nowhere to be seen: Rich joins neighbours of the same style."""
 ID = "swak-live-view"

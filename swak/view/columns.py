@@ -31,7 +31,7 @@ NAME_CELLS = 20
 """Names get this much, where they need it, before a further column does."""
 NAME_CELLS_MAX = 40
 MARK_CELLS = 3
-NOTE_CELLS = 32
+NOTE_CELLS = 30
 
 
 class Row(NamedTuple):
@@ -230,7 +230,7 @@ _RESTARTS = Column(
 _TOTAL = Column("total", 6, _figure(lambda row: number(passed(row.view))), right=True)
 
 _FIRST = (_RATE, _STATE, _MAILBOX)
-_CHOICE = (*_FIRST, _LAG, _TREND, _OLDEST, _DEAD, _ERRORS, _NOTE, _RESTARTS, _SPOOL, _TOTAL)
+_CHOICE = (*_FIRST, _LAG, _TREND, _OLDEST, _DEAD, _ERRORS, _NOTE, _SPOOL, _RESTARTS, _TOTAL)
 """The most telling first."""
 _HEADS = [one.head for one in (_STATE, _RATE, _TREND, _MAILBOX, _OLDEST, _LAG, _SPOOL, _DEAD, _ERRORS, _RESTARTS)]
 _HEADS += [_TOTAL.head, _NOTE.head]
