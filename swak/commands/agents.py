@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swak.cli import HELP_NAMES
+from swak.commands.away import away, away_options
 from swak.commands.given import EXIT_STATE, columns
 from swak.errors import Problem, StateError
 from swak.log import plain
@@ -33,26 +34,44 @@ LOOK_S = 0.05
 
 
 def agent_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add NAME to a command: it may be left out while only one agent runs."""
-    return click.argument("name", required=False)(command)
+    """Add NAME to a command: it may be left out while only one agent runs. `--at` says one on another machine."""
+    return click.argument("name", required=False)(away_options(command))
+
+
+def agent_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--name` to a command whose arguments are something else, and `--at`."""
+    return click.option("--name", help="The agent, where several run.")(away_options(command))
 
 
 def found(name: str | None) -> Found:
-    """Return the agent that was named, or the only one. StateError tells which there are."""
+    """Return the agent of this machine that was named, or the only one. StateError tells which there are."""
     from swak.background.naming import find  # noqa: PLC0415 - `--help` needs none of it
     from swak.background.places import of_this_user  # noqa: PLC0415 - as above
 
+    if away(name) is not None:
+        raise click.UsageError("--at: this can only be done on the machine on which the agent runs; log in there")
     return find(of_this_user(), name)
 
 
 def connected(name: str | None) -> Connection:
     """Connect to that agent. ClickException says why it cannot be reached."""
-    from swak.control.client import ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
+    from swak.control.client import ControlError  # noqa: PLC0415 - `--help` needs none of it
 
     try:
-        return connect(found(name))
+        return connecting(name)()
     except ControlError as error:
         raise click.ClickException(str(error)) from error
+
+
+def connecting(name: str | None) -> Callable[[], Connection]:
+    """Return what connects to that agent, from any thread and as often as one likes; that raises ControlError."""
+    from swak.control.client import Connection, connect  # noqa: PLC0415 - `--help` needs none of it
+
+    to = away(name)
+    if to is not None:
+        return lambda: Connection(to, f"the agent at {to.host}:{to.port}")
+    agent = found(name)
+    return lambda: connect(agent)
 
 
 def start_in_background(name: str, argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> int:
@@ -140,7 +159,15 @@ def stop(name: str | None, *, now: bool) -> None:
 
     Exit codes: 0 all is well, 1 something was lost or it has not ended yet, 74 no such agent runs.
     """
-    sys.exit(stop_found(found(name), now=now))
+    sys.exit(stop_found(found(name), now=now) if away(name) is None else _stop_away(now=now))
+
+
+def _stop_away(*, now: bool) -> int:
+    """Stop an agent on another machine, and print its receipt. Returns the exit code."""
+    grace_s = 0.0 if now else float(asked(None, "status").get("grace_s", 0)) + STOP_S
+    outcome = asked(None, "stop", now=now, within_s=grace_s)
+    click.echo(outcome["receipt"], nl=False)
+    return int(bool(outcome["troubles"]))
 
 
 def stop_found(agent: Found, *, now: bool) -> int:
@@ -177,7 +204,11 @@ def stop_found(agent: Found, *, now: bool) -> int:
 
 def _signal(agent: Found, number: int) -> None:
     if agent.runs():  # by its lock: never another process that has its number
-        os.kill(agent.pid, number)
+        try:
+            os.kill(agent.pid, number)
+        except PermissionError:
+            what = f"{agent.name} (process {agent.pid}) is another user's"
+            raise click.ClickException(f"{what}: only that user and root can stop it") from None
 
 
 def _gone(agent: Found, within_s: float) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from swak import log
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
+from swak.commands.remote import control_wanted, open_door
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
+    from swak.control.door import Door
     from swak.control.server import Server
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
@@ -62,6 +64,7 @@ class Presence:
         self._claim = owned
         self._details = details
         self._server: Server | None = None
+        self._door: Door | None = None
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
@@ -79,13 +82,16 @@ class Presence:
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = socket_path(self._claim.pid_path.parent, self.name)
-                server = Server(path, self._agent.verbs(), time.monotonic)
+                server = Server(path, self._agent.verbs(), time.monotonic, self._door)
                 server.start()
             except (OSError, StateError) as error:
                 _log.warning("there is no control socket; the agent runs all the same", error=error)
             else:
                 self._server = server
                 self._details["socket"] = str(path)
+        if self._server is None and self._door is not None:
+            self._server = Server(None, self._agent.verbs(), time.monotonic, self._door)
+            self._server.start()
         self._claim.describe(self._details)
         if self.given.ready_fd is not None:
             from swak.background.launching import Announcement  # noqa: PLC0415 - only in the background
@@ -93,6 +99,11 @@ class Presence:
             ready = {"name": self.name, "pid": os.getpid(), "log": self._details["log"]}
             self._announcement = Announcement(self.given.ready_fd, ready)
             self._announcement.start(run.snapshot)
+
+    def listen_at(self, door: Door) -> None:
+        """Have those served, too, who come over TCP. Before `serve`; it is closed with the rest."""
+        self._door = door
+        self._details["control"] = door.address
 
     def end(self, code: int, receipt: Receipt) -> None:
         """Tell those who have stopped the run how it ended."""
@@ -119,6 +130,8 @@ class Presence:
             self._announcement.withdraw()
         if self._server is not None:
             self._server.close()
+        if self._door is not None:
+            self._door.close()
         if self._log_file is not None:
             self._log_file.stop()
         self._claim.release()
@@ -129,9 +142,12 @@ class Presence:
 
 @contextlib.contextmanager
 def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
-    """Be found as long as the block lasts. StateError as of `present`."""
+    """Be found as long as the block lasts. StateError as of `present`; others as of `open_door`."""
+    control = control_wanted()
     presence = present(given, "" if where.ephemeral else str(where.path))
     try:
+        if control is not None:
+            open_door(presence, control)
         yield presence
     finally:
         if presence is not None:
@@ -162,6 +178,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         "background": given.ready_fd is not None,
         "log": "",
         "socket": "",
+        "control": "",
     }
     presence = Presence(given, owned, details, passing)
     if given.ready_fd is not None:

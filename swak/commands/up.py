@@ -13,6 +13,7 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
+from swak.commands.remote import control_options
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
@@ -119,6 +120,7 @@ class Telling(NamedTuple):
     envvar="SWAK_METRICS",
     help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
 )
+@control_options
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")

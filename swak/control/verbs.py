@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import __version__
 from swak.actors.messages import Renew
+from swak.control.attaching import Attaching
 from swak.control.figures import told_look
 from swak.control.injecting import Injector
 from swak.control.own import gate
@@ -53,6 +54,7 @@ class Agent:
         self.recipe = recipe
         self.outcome: Outcome | None = None
         """Set when the run is over and its receipt was made."""
+        self._attaching = Attaching(run, {"status": self.status, "stacks": self.stacks})
         self._details = dict(details)
         self._began_s = time.monotonic()
         self._gatherer = Gatherer(run, self._began_s)
@@ -62,6 +64,7 @@ class Agent:
     def verbs(self) -> dict[str, Verb]:
         """Return the verbs by name."""
         return {
+            **self._attaching.verbs(),
             "hello": self.hello,
             "status": self.status,
             "snapshot": self.snapshot,
@@ -77,10 +80,11 @@ class Agent:
 
     # Looking
 
-    def hello(self, request: Request, _client: Client) -> Told:
+    def hello(self, request: Request, client: Client) -> Told:
         """Tell who is here, and what can be asked for."""
         request.all_taken()
-        return {"protocol": VERSION, "swak": __version__, "name": self.name, "verbs": sorted(self.verbs())}
+        told = {"protocol": VERSION, "swak": __version__, "name": self.name, "role": client.right.role}
+        return {**told, "verbs": sorted(self.verbs())}
 
     def status(self, request: Request, _client: Client) -> Told:
         """Tell how it goes, in few figures."""
