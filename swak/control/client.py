@@ -69,7 +69,7 @@ class Connection:
     def hang_up(self) -> None:
         """Have everything that another thread waits for here end with a ControlError. `close` is still due."""
         with contextlib.suppress(OSError):  # the other end was quicker
-            self._sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # also of TLS, which would forget its state
 
     def ask(self, verb: str, *, within_s: float = 0.0, **given: Any) -> dict[str, Any]:
         """Return the answer to a request that itself waits `within_s` at most. ControlError: it was refused."""

@@ -59,7 +59,7 @@ def start(terminal: Tmux, command: str) -> None:
     """Start a view, between two notes of what the terminal is set to."""
     swak = f"{sys.executable} -m swak"
     terminal.run(f"stty -a > before; {swak} {command}; echo code $?; stty -a > after")
-    terminal.until(lambda shown: "web/Failover" in shown and "all well" not in shown and "/s" in shown)
+    terminal.until(lambda shown: "● " in shown and "Failover" in shown and "all well" not in shown and "/s" in shown)
 
 
 def ended(terminal: Tmux, folder: Path, code: int) -> str:
