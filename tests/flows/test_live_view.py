@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -53,6 +54,9 @@ def terminal(tmp_path: Path) -> Iterator[Tmux]:
     made = Tmux(tmp_path, environ)
     yield made
     made.close()
+    for pid in (tmp_path / "home" / "run").glob("*.pid"):  # an agent that a failed test has left in the background
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def start(terminal: Tmux, command: str) -> None:
