@@ -128,10 +128,10 @@ class Run:
         """Wait until everything is over. Return whether it is."""
         return self.supervisor.finished.wait(timeout_s)
 
-    def stop(self, *, now: bool = False) -> None:
-        """Ask for draining, or for an end at once."""
+    def stop(self, *, now: bool = False, signal: int | None = None) -> None:
+        """Ask for draining, or for an end at once; because of a signal, perhaps."""
         self.stopped = True
-        self.signals.put(Stop(now))
+        self.signals.put(Stop(now, signal))
         self._loop.ring()
 
     def drain(self) -> bool:

@@ -34,7 +34,7 @@ LOOK_S = 0.05
 
 
 def agent_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add NAME to a command: it may be left out while only one agent runs. `--at` says one on another machine."""
+    """Add NAME or RECIPE to a command: may be left out while one agent runs. `--at` says one on another machine."""
     return click.argument("name", required=False)(away_options(command))
 
 
@@ -55,13 +55,23 @@ def found(name: str | None) -> Found:
 
 def connected(name: str | None) -> Connection:
     """Connect to that agent. ClickException says why it cannot be reached."""
-    from swak.control.client import Connection, ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
+    from swak.control.client import ControlError  # noqa: PLC0415 - `--help` needs none of it
 
-    to = away(name)
     try:
-        return connect(found(name)) if to is None else Connection(to, f"the agent at {to.host}:{to.port}")
+        return connecting(name)()
     except ControlError as error:
         raise click.ClickException(str(error)) from error
+
+
+def connecting(name: str | None) -> Callable[[], Connection]:
+    """Return what connects to that agent, from any thread and as often as one likes; that raises ControlError."""
+    from swak.control.client import Connection, connect  # noqa: PLC0415 - `--help` needs none of it
+
+    to = away(name)
+    if to is not None:
+        return lambda: Connection(to, f"the agent at {to.host}:{to.port}")
+    agent = found(name)
+    return lambda: connect(agent)
 
 
 def start_in_background(name: str, argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> int:
@@ -127,6 +137,8 @@ def status(name: str | None, *, as_json: bool) -> None:
         why = f": {plain(last['problems'][0])}" if last["problems"] else ""
         age_s = max(0.0, (time.time_ns() - last["at_ns"]) / 1e9)
         click.echo(f"last reload: {last['ending'].replace('_', ' ')} {age_s:.0f} s ago{why}")
+    where = f", in {plain(told['data_dir'])}" if told.get("data_dir") else ""
+    click.echo(f"agent id: {told.get('agent_id', 'unknown')}{where}")
     figures = ("events", "dead", "errors", "restarts")
     click.echo(", ".join(f"{told[one]} {one}" for one in figures) + age)
     click.echo(columns([(plain(stage), state) for stage, state in told["stages"].items()]))
@@ -151,7 +163,10 @@ def stop(name: str | None, *, now: bool) -> None:
 
     Prints its receipt. With --now it ends at once, and what was in flight is read again at the next start.
 
-    Exit codes: 0 all is well, 1 something was lost or it has not ended yet, 74 no such agent runs.
+    An agent that cannot be asked gets a signal; how it ended is then read in its ledger.
+
+    Exit codes: 0 all is well, 1 something was lost, it has not ended yet, or nobody can say how it ended, 74 no such
+    agent runs.
     """
     sys.exit(stop_found(found(name), now=now) if away(name) is None else _stop_away(now=now))
 
@@ -185,7 +200,7 @@ def stop_found(agent: Found, *, now: bool) -> int:
             wait_s = NOW_S if now else STOP_S
     if _gone(agent, wait_s):
         click.echo(f"{agent.name}: stopped", err=True)
-        return int(bool(outcome.get("troubles", not outcome)))
+        return int(bool(outcome["troubles"])) if outcome else _code_by_ledger(agent)
     if not now:
         mend = f"wait (swak logs -f {agent.name}), or end it at once: swak stop --now {agent.name}"
         click.echo(f"Error: {agent.name} (process {agent.pid}) is still there; {mend}", err=True)
@@ -194,6 +209,26 @@ def stop_found(agent: Found, *, now: bool) -> int:
     ended = _gone(agent, NOW_S)
     click.echo(f"{agent.name}: {'killed' if ended else 'cannot be killed'}", err=True)
     return 1
+
+
+def _code_by_ledger(agent: Found) -> int:
+    """Return how an agent ended that could not say so itself: 0 only where its ledger says that nothing was lost."""
+    from swak.audit import Audit  # noqa: PLC0415 - few need it
+    from swak.ledger import Ledger  # noqa: PLC0415 - as above
+
+    where = agent.details.get("data_dir")
+    try:
+        held = Ledger(Path(where) / "ledger.json").look() if where else {}
+    except StateError as error:
+        click.echo(f"its ledger does not say how: {error}", err=True)
+        return 1
+    if not held or held["run"]["pid"] != agent.pid:
+        click.echo("nobody can say how: it kept no ledger", err=True)
+        return 1
+    found = Audit(held, time.time_ns())
+    told = [*found.unaccounted, *found.lost]
+    click.echo("\n".join([f"its ledger says: {found.state}", *map(plain, told)]), err=True)
+    return int(found.state != "drained" or bool(told))
 
 
 def _signal(agent: Found, number: int) -> None:

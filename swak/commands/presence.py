@@ -14,6 +14,7 @@ from swak import log
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
 from swak.commands.remote import control_wanted, open_door
+from swak.datadir import Owner
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ class Given(NamedTuple):
         return self.path is None or self.path == "-"
 
     @property
+    def recipe(self) -> str:
+        """The recipe's path; empty where it is no file."""
+        return "" if self.path is None or self.is_text else os.path.abspath(self.path)  # noqa: PTH100 - no link is resolved
+
+    @property
+    def owner(self) -> Owner:
+        """Whose data directory it is that this agent uses."""
+        return Owner(self.own_name, self.recipe, self.name is not None)
+
+    @property
     def own_name(self) -> str:
         """The name that was given, or else what the recipe says."""
         if self.name:
@@ -69,6 +80,11 @@ class Presence:
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
+
+    @property
+    def log(self) -> str:
+        """The log's path, in the background; else empty."""
+        return str(self._details["log"])
 
     def serve(self, run: object, reloader: Reloader | None = None) -> None:
         """Listen for those who ask, once the run has been started."""
@@ -169,7 +185,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         _log.info("this agent has no name: it cannot be controlled", error=error)
         return None
     details = {
-        "recipe": os.path.abspath(given.path) if given.path and not given.is_text else given.own_name,  # noqa: PTH100 - no link is resolved
+        "recipe": given.recipe or given.own_name,
         "check": ["-e", given.text] if given.path is None else [given.path],
         "argv": sys.argv[2:],
         "cwd": os.getcwd(),  # noqa: PTH109 - as text

@@ -14,6 +14,7 @@ from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
 from swak.commands.remote import control_options
+from swak.commands.signals import BY_SIGNAL, Act, signals_served
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
@@ -25,18 +26,17 @@ if TYPE_CHECKING:
     from swak.commands.presence import Given, Presence
     from swak.control.reloader import Reloader
     from swak.datadir import DataDir
+    from swak.deadletters import Limit
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
-    from swak.view import View
+    from swak.view.live import View
 
-OK, TROUBLE, BY_SIGNAL = 0, 1, 128
+OK, TROUBLE = 0, 1
 """Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
 
 WAIT_S = 0.5 if sys.platform == "win32" else 60.0
 """How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Running(Protocol):
@@ -155,14 +155,15 @@ def up(  # noqa: PLR0917 - click calls it by name
 
     SIGHUP drains it, too; an agent in the background, or of a service manager, loads RECIPE again instead.
 
-    State is kept in --data-dir, $SWAK_DATA_DIR, $SWAK_HOME/data or where the platform keeps such things; a recipe given
-    as text keeps state only when one of the first three is set.
+    State is kept in --data-dir, $SWAK_DATA_DIR, or in a folder of the agent's name in $SWAK_HOME/data or where the
+    platform keeps such things; a recipe given as text keeps state only when one of the first three is set.
 
     Exit codes: 0 all is well, 1 something was lost or a task failed, 2 wrong usage, 74 the data directory cannot be
     used or the name is taken, 78 bad recipe, 128 + N when signal N had to be sent twice.
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
+    from swak.commands.ownlog import heed_own_log  # noqa: PLC0415 - see below
     from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
 
     given = Given(path, text, name, ready_fd)
@@ -170,14 +171,17 @@ def up(  # noqa: PLR0917 - click calls it by name
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
+    from swak.deadletters import Limit  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
     try:
         topology = compile_recipe(load(path, text, timeout_s))
-        where = _kept_in(given, data_dir, ephemeral, dead_letters_max, dead_letters_full)
+        limit = Limit(dead_letters_max, dead_letters_full)
+        where = _kept_in(given, topology, None if ephemeral else data_dir or "", limit)
         with presented(given, where) as presence:
+            heed_own_log(topology, presence.log if presence is not None else "")
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
             run = _made(topology, settings)
             with watched(run, metrics), reloading.of(run):
@@ -190,17 +194,6 @@ def up(  # noqa: PLR0917 - click calls it by name
     sys.exit(code)
 
 
-def _kept_in(
-    given: Given, data_dir: str | None, ephemeral: bool, room: Size, when_full: Literal["block", "drop_oldest"]
-) -> DataDir:
-    """Choose where state is kept: a recipe that is given as text keeps some only where one was named."""
-    from swak.datadir import DataDir  # noqa: PLC0415 - `swak up --help` needs none of it
-    from swak.deadletters import Limit  # noqa: PLC0415 - as above
-
-    named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
-    return DataDir.resolve(data_dir, ephemeral or not named, Limit(room, when_full))
-
-
 def _in_background(given: Given) -> int:
     from swak.commands.agents import start_in_background  # noqa: PLC0415 - the foreground needs none of it
 
@@ -209,6 +202,17 @@ def _in_background(given: Given) -> int:
     if (given.path is None) == (given.text is None):
         raise click.UsageError("give either a RECIPE (a file) or -e TEXT")
     return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
+
+
+def _kept_in(given: Given, topology: Topology, option: str | None, limit: Limit) -> DataDir:
+    """Choose where state is kept. None: nowhere; and so it is for a recipe that is a text, where nothing says where."""
+    from swak.homes import choose, tell_left_behind  # noqa: PLC0415 - `swak up --help` needs none
+
+    flows = [flow.name for flow in topology.flows]
+    named = option or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
+    where = choose(given.owner, flows, option, ephemeral=option is None or not named, limit=limit)
+    tell_left_behind(where, flows)
+    return where
 
 
 def _made(topology: Topology, settings: Settings) -> Run:
@@ -231,9 +235,20 @@ class Reloading:
         self._path, self._watch = None if given.is_text else given.path, watch
         if watch and self._path is None:
             raise click.UsageError("--watch watches a file, and the recipe is none: give a RECIPE file")
-        self.on_hangup = given.ready_fd is not None or bool(os.environ.get("NOTIFY_SOCKET"))
-        """Whether SIGHUP asks for it. In a terminal it says that the terminal has gone."""
+        self._hears = given.ready_fd is not None or bool(os.environ.get("NOTIFY_SOCKET"))
         self.reloader: Reloader | None = None
+
+    @property
+    def on_hangup(self) -> Act | None:
+        """What SIGHUP does. In a terminal it says that the terminal has gone, and drains."""
+        reloader = self.reloader
+        if reloader is None or not self._hears:
+            return None
+
+        def ask(_to: object) -> None:
+            reloader.request()
+
+        return ask
 
     @contextlib.contextmanager
     def of(self, run: Run) -> Iterator[None]:
@@ -259,10 +274,9 @@ def run_to_end(
     reloading: Reloading | None = None,
 ) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
-    try:
-        reloader = reloading.reloader if reloading is not None else None
-        on_hangup = reloader if reloading is not None and reloading.on_hangup else None
-        with _signals_to(run.signals, on_hangup):
+    reloader, on_hangup = (None, None) if reloading is None else (reloading.reloader, reloading.on_hangup)
+    with signals_served(run, view, on_hangup):
+        try:
             run.start()
             if presence is not None:
                 presence.serve(run, reloader)
@@ -276,9 +290,9 @@ def run_to_end(
                 if view is not None:
                     view.stop()
             receipt = run.receipt()
-    finally:
-        run.close()
-    code = _finish(receipt, telling, run.forced_by)
+        finally:
+            run.close()
+        code = _finish(receipt, telling, run.forced_by)
     if presence is not None:
         presence.end(code, receipt)
     return code
@@ -301,43 +315,31 @@ def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
     return TROUBLE if found else OK
 
 
-@contextlib.contextmanager
-def _signals_to(signals: SimpleQueue[int], on_hangup: Reloader | None = None) -> Iterator[None]:
-    """Have signals put into a queue: all that a handler may safely do. What nohup or a shell ignores stays ignored.
-
-    With `on_hangup`, SIGHUP asks for a reload.
-    """
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    chosen = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in chosen:
-        signal.signal(number, lambda caught, _frame: signals.put(caught))
-    if on_hangup is not None and hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda _caught, _frame: bool(on_hangup.request()))
-        chosen = [*chosen, signal.SIGHUP]
-    try:
-        yield
-    finally:
-        for number in chosen:
-            signal.signal(number, before[number])
-
-
-def _view(run: Running, topology: Topology, telling: Telling, name: str) -> View | None:
+def _view(run: Run, topology: Topology, telling: Telling, name: str) -> View | None:
     """Choose the live view, progress lines, or (where a stage has the terminal to itself) neither."""
-    from swak.view import View  # noqa: PLC0415 - `swak up --help` needs none
+    from swak.control.own import Own  # noqa: PLC0415 - `swak up --help` needs none
+    from swak.view.live import View  # noqa: PLC0415 - as above
 
     terminal = sys.stderr.isatty()
     if telling.quiet or (terminal and _uses_terminal(topology)):
         return None
     if not (telling.view and terminal and os.environ.get("TERM") != "dumb"):
-        return View(lambda: _present(run), name, None)
+        return View(Own(run), name, None)
     from rich.console import Console  # noqa: PLC0415 - 56 ms that progress lines do not pay
 
-    return View(lambda: _present(run), name, Console(stderr=True))
+    from swak.view.keyboard import keyboard  # noqa: PLC0415 - as above
 
+    console = Console(stderr=True)
+    if console.legacy_windows:  # it knows no escape sequences
+        return View(Own(run), name, None)
 
-def _present(run: Running) -> list[StageView]:
-    """Return all stages but those that reloads have removed."""
-    return [view for view in run.snapshot() if view.state != "removed"]
+    def leave() -> str:
+        """Do what Ctrl-C does."""
+        again = run.draining
+        run.signals.put(signal.SIGINT)
+        return "stopping at once" if again else "draining; q again stops at once"
+
+    return View(Own(run), name, console, keyboard=keyboard(), leave=leave, leaving="drain and quit")
 
 
 def _uses_terminal(topology: Topology) -> bool:
