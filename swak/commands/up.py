@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from swak.commands.presence import Given, Presence
     from swak.control.reloader import Reloader
     from swak.datadir import DataDir
-    from swak.deadletters import Limit
     from swak.options import Duration, Size
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
@@ -171,15 +170,14 @@ def up(  # noqa: PLR0917 - click calls it by name
     if detach and ready_fd is None:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
-    from swak.deadletters import Limit  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
     try:
         topology = compile_recipe(load(path, text, timeout_s))
-        limit = Limit(dead_letters_max, dead_letters_full)
-        where = _kept_in(given, topology, None if ephemeral else data_dir or "", limit)
+        kept_in = None if ephemeral else data_dir or ""
+        where = _kept_in(given, topology, kept_in, dead_letters_max, dead_letters_full)
         with presented(given, where) as presence:
             heed_own_log(topology, presence.log if presence is not None else "")
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
@@ -204,13 +202,16 @@ def _in_background(given: Given) -> int:
     return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
 
 
-def _kept_in(given: Given, topology: Topology, option: str | None, limit: Limit) -> DataDir:
+def _kept_in(
+    given: Given, topology: Topology, option: str | None, room: Size, when_full: Literal["block", "drop_oldest"]
+) -> DataDir:
     """Choose where state is kept. None: nowhere; and so it is for a recipe that is a text, where nothing says where."""
+    from swak.deadletters import Limit  # noqa: PLC0415 - `swak up --help` needs none of it
     from swak.homes import choose, tell_left_behind  # noqa: PLC0415 - `swak up --help` needs none
 
     flows = [flow.name for flow in topology.flows]
     named = option or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
-    where = choose(given.owner, flows, option, ephemeral=option is None or not named, limit=limit)
+    where = choose(given.owner, flows, option, ephemeral=option is None or not named, limit=Limit(room, when_full))
     tell_left_behind(where, flows)
     return where
 

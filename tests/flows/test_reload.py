@@ -83,6 +83,10 @@ def written(path: Path, count: int) -> None:
     until(lambda: path.exists() and path.stat().st_size >= count * LINE_BYTES, lambda: tail_of(path), 60)
 
 
+def letters_in(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def stopped(folder: Path) -> None:
     """Stop the agent; everything is accounted for."""
     done = swak(folder, "stop")
@@ -170,7 +174,8 @@ def test_sighup_reloads_in_the_background_and_a_dead_output_that_is_removed_lose
     until(lambda: status(folder)["oldest_s"] is None, "all is settled")
     assert status(folder)["dead"] == 100
     stopped(folder)
-    letters = [json.loads(line) for line in (folder / "home" / "data" / "dead-letters.jsonl").read_text().splitlines()]
+    (path,) = (folder / "home" / "data").rglob("dead-letters.jsonl")
+    letters = letters_in(path)
     assert {one["reason"] for one in letters} == {REMOVED}
     assert len(letters) == 100
 
@@ -253,12 +258,17 @@ def test_a_storm_of_reloads_under_load_ends_in_the_last_recipe_and_loses_nothing
     assert len(told["stages"]) == 3, told
     append(folder, range(sent, sent + 50))
     written(folder / "last.txt", 50)
-    written(folder / "a.txt", sent + 50)
+    until(lambda: status(folder)["oldest_s"] is None, lambda: status(folder), 60)
     counts = told["reloads"]["counts"]
     assert counts["done"] >= 2
     assert sum(counts.values()) <= number + 2
     stopped(folder)
-    judge(range(sent + 50), numbers_in(folder / "a.txt")).assert_right()
+    # A filter that went while the dead output behind it stayed could not pass on what it had: that is kept.
+    letters = [one for path in (folder / "home" / "data").rglob("dead-letters.jsonl") for one in letters_in(path)]
+    kept = [int(one["record"]["message"][:8]) for one in letters if one["stage"].startswith("Drop")]
+    delivered = numbers_in(folder / "a.txt")
+    judge(sorted(set(range(sent + 50)) - (set(kept) - set(delivered))), delivered).assert_right()
+    assert set(range(sent + 50)) == {*kept, *delivered}
     assert numbers_in(folder / "last.txt")[-50:] == list(range(sent, sent + 50))
 
 
