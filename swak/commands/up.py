@@ -176,8 +176,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     log.configure(telling.level, log_format)
     try:
         topology = compile_recipe(load(path, text, timeout_s))
-        kept_in = None if ephemeral else data_dir or ""
-        where = _kept_in(given, topology, kept_in, dead_letters_max, dead_letters_full)
+        where = _kept_in(given, topology, None if ephemeral else data_dir or "", dead_letters_max, dead_letters_full)
         with presented(given, where) as presence:
             heed_own_log(topology, presence.log if presence is not None else "")
             settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)

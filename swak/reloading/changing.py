@@ -235,7 +235,7 @@ class Changing:
         if now >= self._until and not self._forced:
             self._until, self._forced = now + APPLY_S, True
             for post in busy:
-                self._root.replace(post, "it is busy, and a reload has other plans for it")
+                self._root.replace(post, "it is busy, and a reload has other plans for it", asked=True)
         elif now >= self._until or not (busy or away):
             self._let_leave(now)
 

@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from swak import Batch, Event, Filter, Output, failover, in_, main, option, running, task
+from swak import Batch, Event, Filter, Output, failover, in_, main, option, out, running, task
 from swak.event import Chunk, gather
 from swak.plugins.inputs.memory import Memory
+from swak.reloading import changing
 from swak.reloading.changing import REMOVED
 from swak.testing import Recorder
 from tests.flows.waiting import WAIT_S, until, view_of
 from tests.reloads import assert_accounted_for, reload
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from swak.recipe import Flow
 
 KINDS = pytest.mark.parametrize("kind", ["task", "main"])
@@ -257,6 +260,61 @@ def test_another_recipe_for_a_task_that_has_failed_begins_at_once() -> None:
         assert sink.wait_for(1) == n(1)
         source.end()
         assert run.wait(WAIT_S)
+
+
+def test_a_buffer_on_disk_is_put_in_between_changes_and_goes(tmp_path: Path) -> None:
+    source, sink = in_.Memory(n(1), follow=True), Recorder()
+
+    def with_spool(**options: str) -> Flow:
+        return task(source, out.DiskBuffer(str(tmp_path / "spool"), **options), sink, name="t")
+
+    with running(task(source, sink, name="t"), grace_s=10) as run:
+        sink.wait_for(1)
+        assert reload(run, with_spool()).wait().trouble == ""
+        source.feed(*n(2))
+        until(lambda: len(sink.records) == 2, run.snapshot)
+        assert reload(run, with_spool(max_size="2MiB")).wait().trouble == ""
+        source.feed(*n(3))
+        until(lambda: len(sink.records) == 3, run.snapshot)
+        assert reload(run, task(source, sink, name="t")).wait().trouble == ""
+        source.feed(*n(4))
+        until(lambda: len(sink.records) == 4, run.snapshot)
+        assert sink.records == n(1, 2, 3, 4)
+        source.end()
+        assert run.wait(WAIT_S)
+        assert_accounted_for(run)
+
+
+def test_an_output_that_hangs_is_replaced_to_get_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "APPLY_S", 0.3)
+    source, sink = in_.Memory(n(1), follow=True), Held()
+    with running(task(source, sink, name="t")) as run:
+        until(lambda: view_of(run, "Held").waiting, "it hangs")
+        changed = Held(retry_for=60)
+        changed.may.set()
+        assert reload(run, task(source, changed, name="t")).wait().trouble == ""
+        until(lambda: changed.records == n(1), run.snapshot)
+        source.end()
+        assert run.wait(WAIT_S)
+        assert_accounted_for(run)
+
+
+def test_an_input_comes_back_and_reads_on_where_it_was() -> None:
+    one, two, sink = in_.Memory(n(1), follow=True), Ones(n(9), follow=True), Recorder()
+    with running(task(one, sink, name="t")) as run:
+        sink.wait_for(1)
+        for source, count in ((two, 2), (one, 2), (two, 2)):
+            assert reload(run, task(source, sink, name="t")).wait().trouble == ""
+            sink.wait_for(count)
+        one.feed(*n(2))
+        two.feed(*n(10))
+        assert reload(run, task(one, sink, name="t")).wait().trouble == ""
+        sink.wait_for(4)
+        assert sorted(record["n"] for record in sink.records) == [1, 2, 9, 10]
+        assert len(run.crew.posts) == 3
+        one.end()
+        assert run.wait(WAIT_S)
+        assert_accounted_for(run)
 
 
 def test_a_reload_in_the_middle_of_draining_is_refused() -> None:
