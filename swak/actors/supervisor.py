@@ -129,6 +129,7 @@ class Supervisor(Actor):
             waits = self.crew.save() or now > self._eager_until
             self._checkpoint_at = now + (CHECKPOINT_S if waits else TICK_S)
             self._judge_leaks()
+            self.crew.sockets.expire()
 
     def _look_at(self, post: Post, now: float) -> None:
         lease = post.lease

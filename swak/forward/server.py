@@ -7,11 +7,11 @@ import socket
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from swak.clock import SYSTEM
 from swak.forward.connection import Closed, Connection
-from swak.forward.decoder import FRAME_BYTES
+from swak.forward.crowd import Crowd
 from swak.forward.faults import Faults
 from swak.forward.gathering import Gathering
 from swak.forward.listener import Listener, NoRoomError
@@ -23,23 +23,19 @@ from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from swak.clock import Clock
     from swak.event import Chunk
     from swak.forward.connection import Promise
     from swak.forward.decoder import Incoming
     from swak.forward.gathering import Part
-    from swak.forward.handshake import Lock
-    from swak.forward.tls import Tls
+    from swak.forward.settings import Settings
     from swak.log import Log
+    from swak.sockets.kept import Berth, Carried
 
 TURN_BYTES = 1024 * 1024
 """What one turn receives."""
-HELD_BYTES = 256 * 1024 * 1024
-"""Unfinished chunks of all connections together; beyond it only the one that began first is read on."""
-LIGHT_BYTES = 16 * 1024
-"""What a connection may hold of an unfinished chunk and be read on all the same: who sends little never waits."""
 LOOK_S = 0.25
 """How often connections are looked at that may take too long."""
 GAP_S = 1.0
@@ -47,26 +43,14 @@ GAP_S = 1.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
-class Settings(NamedTuple):
-    """Where to listen, whom to let in, and how much to bear."""
-
-    host: str
-    port: int
-    lock: Lock | None = None
-    tls: Tls | None = None
-    timeout_s: float = 30.0
-    frame_bytes_max: int = FRAME_BYTES
-    connections_max: int = 4096
-    held_bytes_max: int = HELD_BYTES
-    dedupe: int = 0
-    """How many settled chunks are remembered, so that they are not taken again."""
-
-
 class Server:
     """Listens from `open` to `close`. One thread takes turns; `wake` and what settles parts may come from any."""
 
-    def __init__(self, settings: Settings, clock: Clock = SYSTEM, log: Log | None = None) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, clock: Clock = SYSTEM, log: Log | None = None, berth: Berth | None = None
+    ) -> None:
+        """`berth`: where a predecessor may have left its sockets, and where ours are left."""
+        self._settings, self._berth = settings, berth
         self._clock = clock
         self._log = log or get("swak.forward")
         self.faults = Faults(self._log, clock.monotonic)
@@ -75,10 +59,9 @@ class Server:
         self._context: ssl.SSLContext | None = None
         self._listener: Listener | None = None
         self._bell_in, self._bell_out = socket.socketpair()
-        self._connections: set[Connection] = set()
+        self._crowd = Crowd(settings.held_bytes_max)
+        self._connections, self._paused = self._crowd.connections, self._crowd.paused
         self._ready: dict[Connection, None] = {}
-        self._paused: set[Connection] = set()
-        self._held_bytes = 0
         self._current: tuple[Connection, Iterator[Incoming]] | None = None
         self._promise: Promise | None = None
         self._settled: deque[Part] = deque()
@@ -86,13 +69,15 @@ class Server:
         self._deaf_s = 0.0
         self._left_at = self._look_at = clock.monotonic()
         self._listen_at: float | None = None
+        self._whole = True
+        """Whether no turn is under way, or was cut off in the middle."""
 
     def open(self) -> None:
         """Listen. OSError: the address cannot be had, or a file of TLS cannot be read."""
         host, port = self._settings.host, self._settings.port
         try:
             self._context = None if self._settings.tls is None else server_context(self._settings.tls)
-            self._listener = Listener(host, port, self._log)
+            self._listener = Listener(host, port, self._log, self._berth)
         except OSError as error:
             raise OSError(error.errno, f"{host}:{port}: {error.strerror or error}") from error
         self._selector.register(self._listener.sock, _READ, self._accept)
@@ -102,6 +87,8 @@ class Server:
         for end in (self._bell_in, self._bell_out):
             end.setblocking(False)
         self._connections_max = min(self._settings.connections_max, open_files_max())
+        for one in self._listener.arrived():
+            self._go_on(one)
 
     @property
     def port(self) -> int:
@@ -116,18 +103,19 @@ class Server:
     @property
     def held_bytes(self) -> int:
         """Bytes of chunks that are not complete."""
-        return self._held_bytes
+        return self._crowd.held_bytes
 
     @property
     def waiting(self) -> bool:
         """Whether chunks are under way that are not complete."""
-        return self._held_bytes > 0 or self._current is not None or bool(self._ready)
+        return self._crowd.held_bytes > 0 or self._current is not None or bool(self._ready)
 
     def turn(self, wait_s: float) -> list[Chunk]:
         """Do what there is to do and return what has arrived, at most about EVENTS_MAX events or TURN_BYTES.
 
         It waits for at most `wait_s`, and ends early for nothing in particular.
         """
+        self._whole = False
         self._deaf_s += max(0.0, self._clock.monotonic() - self._left_at - GAP_S)
         gathering = Gathering(self.settle)
         self.answer()
@@ -143,7 +131,9 @@ class Server:
                 self._pull(gathering)
         self._look_round()
         self._left_at = self._clock.monotonic()
-        return gathering.chunks()
+        chunks = gathering.chunks()
+        self._whole = True
+        return chunks
 
     def answer(self) -> None:
         """Ack what is settled."""
@@ -176,14 +166,17 @@ class Server:
 
     def rest(self) -> list[Chunk]:
         """Take no connections and no bytes any more; return what is left of a chunk that has come, [] at its end."""
-        self._stop_listening()
+        if self._berth is None or not self._berth.handing:
+            self._stop_listening()
         gathering = Gathering(self.settle)
         self._pull(gathering)
         return gathering.chunks()
 
-    def close(self) -> None:
-        """Ack what is settled, as far as that goes at once, and close everything."""
+    def close(self, *, ended: bool = True) -> None:
+        """Ack what is settled, as far as that goes at once, and close everything, or leave it to a successor."""
         self.answer()
+        if self._listener is not None and self._listener.hands_on(ended=ended):
+            self._leave(self._listener)
         self._stop_listening()
         for connection in list(self._connections):
             self._drop(connection, Closed())
@@ -191,6 +184,16 @@ class Server:
         self._selector.close()
         self._bell_in.close()
         self._bell_out.close()
+
+    # Changing hands
+
+    def _leave(self, listener: Listener) -> None:
+        listener.leave(self._crowd.carried(self._current and self._current[0]) if self._whole else [])
+
+    def _go_on(self, left: Carried) -> None:
+        connection = self._connected(left.sock, left.peer)
+        self._begin(connection, lambda: connection.go_on_with(left.rest, left.out, self._now()))
+        self._crowd.count(connection)
 
     # What happens on sockets
 
@@ -232,18 +235,25 @@ class Server:
             sock.close()
             self._log.debug("a connection ended before it began", peer=peer, error=str(error))
             return
-        connection = Connection(sock, peer, self._settings.lock, self._settings.frame_bytes_max, self._now())
-        self._connections.add(connection)
+        connection = self._connected(sock, peer)
+        self._begin(connection, connection.begin)
+
+    def _begin(self, connection: Connection, begin: Callable[[], None]) -> None:
         try:
-            connection.begin()
+            begin()
         except Closed as closed:
             self._drop(connection, closed)
         else:
             self._watch(connection)
 
+    def _connected(self, sock: socket.socket, peer: str) -> Connection:
+        connection = Connection(sock, peer, self._settings.lock, self._settings.frame_bytes_max, self._now())
+        self._connections.add(connection)
+        return connection
+
     def _serve(self, connection: Connection) -> int:
         """Receive from a connection; return how many bytes that were."""
-        if self._must_wait(connection):
+        if self._crowd.must_wait(connection):
             self._paused.add(connection)
             connection.hold(self._now())
             self._watch(connection)
@@ -282,9 +292,7 @@ class Server:
             self.repeats.forget(self._promise)
             self._current = self._promise = None
             self._drop(connection, closed)
-        if connection in self._connections:
-            self._held_bytes += connection.held_bytes - connection.counted_bytes
-            connection.counted_bytes = connection.held_bytes
+        self._crowd.count(connection)
 
     def _flushed(self, connection: Connection) -> bool:
         try:
@@ -315,10 +323,8 @@ class Server:
     def _drop(self, connection: Connection, closed: Closed) -> None:
         if connection not in self._connections:
             return
-        self._connections.remove(connection)
-        self._paused.discard(connection)
+        self._crowd.remove(connection)
         self._ready.pop(connection, None)
-        self._held_bytes -= connection.counted_bytes
         if connection.mask:
             self._selector.unregister(connection.sock)
             connection.mask = 0
@@ -333,7 +339,7 @@ class Server:
             self._listen_at = None
             self._selector.register(self._listener.sock, _READ, self._accept)
         if self._paused:
-            for connection in [one for one in self._paused if not self._must_wait(one)]:
+            for connection in [one for one in self._paused if not self._crowd.must_wait(one)]:
                 self._paused.remove(connection)
                 connection.go_on(self._now())
                 self._ready[connection] = None  # under TLS bytes may wait where no selector sees them
@@ -345,15 +351,6 @@ class Server:
             reason = "" if connection.ended else connection.late(self._now(), self._settings.timeout_s)
             if reason:
                 self._drop(connection, Closed(reason, f"more than {self._settings.timeout_s:g} s"))
-
-    def _must_wait(self, connection: Connection) -> bool:
-        over = self._held_bytes > self._settings.held_bytes_max
-        return over and connection.held_bytes >= LIGHT_BYTES and connection is not self._oldest()
-
-    def _oldest(self) -> Connection | None:
-        """Return the connection whose chunk began first."""
-        began = [(one.begun_at, id(one), one) for one in self._connections if one.held_bytes]
-        return min(began, key=lambda one: (one[0] or 0.0, one[1]))[2] if began else None
 
     def _now(self) -> float:
         """Return the time, less the time in which nobody listened."""

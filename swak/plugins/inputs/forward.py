@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from swak.errors import EndOfInput
 from swak.forward.handshake import Lock
-from swak.forward.server import Server, Settings
+from swak.forward.server import Server
+from swak.forward.settings import Settings
 from swak.forward.tls import Tls
 from swak.options import Duration, Size, option
 from swak.plugin import Input
@@ -109,7 +110,7 @@ class Forward(Input):
             dedupe=self.dedupe,
         )
         self._interrupted = False
-        self._server = Server(settings, self.clock, self.log)
+        self._server = Server(settings, self.clock, self.log, self.berth)
         self._server.open()
         self.log.info("listening", host=self.host, port=self._server.port)
 
@@ -150,7 +151,7 @@ class Forward(Input):
     def close(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            server.close(ended=self.ended)
             self._noted = _notes_of(server)
 
 

@@ -93,7 +93,7 @@ class Http(Input):
 
         self._codec = Codec(self.codec, host_field=self.host_field, time_field=self.time_field)
         gate = Gate(self.path, self.health, authorization(self.user, self.password, self.token))
-        self._server = Server(self.host, self.port, self.connections_max, self.clock.monotonic, IDLE_S)
+        self._server = Server(self.host, self.port, self.connections_max, self.clock.monotonic, IDLE_S, self.berth)
         self._http: HttpServer = HttpServer(
             self._server,
             gate.admit,
@@ -147,6 +147,7 @@ class Http(Input):
     def close(self) -> None:
         if self._server is not None:
             self._http.stop([*self._ready, *self._awaiting])
+            self._http.leave(ended=self.ended)
             self._server.close()
 
     def abort(self) -> None:
