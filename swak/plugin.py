@@ -18,7 +18,7 @@ from swak.recipe import Pipeable, calling_place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from swak.sockets.kept import Berth
+    from swak.sockets.kept import Berth  # noqa: TC004 - a layer above, and no option
 
 
 class Pending:

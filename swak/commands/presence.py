@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import log
+from swak.background.launching import own_arguments
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
 from swak.errors import StateError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
-    from swak.control.server import Server
+    from swak.control.server import Server, Verb
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
     from swak.stats import Receipt
@@ -36,7 +37,8 @@ class Given(NamedTuple):
     text: str | None
     name: str | None
     ready_fd: int | None
-    """Where to say that it has started; None: it runs in the foreground."""
+    """Where to say that it has started."""
+    background: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -65,6 +67,12 @@ class Presence:
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
+        self.verbs: dict[str, Verb] = {}
+        """What can be asked for besides what every run does."""
+
+    def note(self, name: str, value: object) -> None:
+        """Have others know one thing more."""
+        self._details[name] = value
 
     def serve(self, run: object) -> None:
         """Listen for those who ask, once the run has been started."""
@@ -75,7 +83,7 @@ class Presence:
         if not isinstance(run, Run):
             return
         told = {name: value for name, value in self._details.items() if name != "environ"}
-        self._agent = Agent(run, self.name, self._details["recipe"], told)
+        self._agent = Agent(run, self.name, self._details["recipe"], told, self.verbs)
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = socket_path(self._claim.pid_path.parent, self.name)
@@ -140,7 +148,7 @@ def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
 
 def present(given: Given, data_dir: str) -> Presence | None:
     """Take a name. StateError when an agent that was given this name, or is in the background, cannot have it."""
-    wanted = given.name is not None or given.ready_fd is not None
+    wanted = given.name is not None or given.background
     # a run that keeps nothing leaves no folder behind either
     passing = [] if data_dir else [one for places in of_this_user() for one in places.folders() if not one.exists()]
     try:
@@ -154,16 +162,16 @@ def present(given: Given, data_dir: str) -> Presence | None:
     details = {
         "recipe": os.path.abspath(given.path) if given.path and not given.is_text else given.own_name,  # noqa: PTH100 - no link is resolved
         "check": ["-e", given.text] if given.path is None else [given.path],
-        "argv": sys.argv[2:],
+        "argv": own_arguments(sys.argv[2:]),
         "cwd": os.getcwd(),  # noqa: PTH109 - as text
         "environ": {name: value for name, value in os.environ.items() if name.startswith("SWAK_")},
         "data_dir": data_dir,
         "began_ns": time.time_ns(),
-        "background": given.ready_fd is not None,
+        "background": given.background,
         "log": "",
         "socket": "",
     }
     presence = Presence(given, owned, details, passing)
-    if given.ready_fd is not None:
+    if given.background:
         presence.detach()
     return presence

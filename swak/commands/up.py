@@ -17,12 +17,13 @@ from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from queue import SimpleQueue
 
     from swak.actors.running import Run, Settings
     from swak.commands.presence import Given, Presence
     from swak.options import Duration, Size
+    from swak.recipe import Recipe
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
     from swak.view import View
@@ -123,6 +124,7 @@ class Telling(NamedTuple):
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
 @click.option("--ready-fd", type=int, hidden=True)
+@click.option("--handover-fd", type=int, hidden=True)
 def up(  # noqa: PLR0917 - click calls it by name
     path: str | None,
     text: str | None,
@@ -144,6 +146,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     detach: bool,
     name: str | None,
     ready_fd: int | None,
+    handover_fd: int | None,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
 
@@ -155,33 +158,59 @@ def up(  # noqa: PLR0917 - click calls it by name
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
-    from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
+    from swak.commands.presence import Given  # noqa: PLC0415 - see below
 
-    given = Given(path, text, name, ready_fd)
-    if detach and ready_fd is None:
+    given = Given(path, text, name, ready_fd, ready_fd is not None or (detach and handover_fd is not None))
+    if detach and not given.background:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
     from swak.datadir import DataDir  # noqa: PLC0415 - see above
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
-    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
-    try:
-        topology = compile_recipe(load(path, text, timeout_s))
+
+    def settings() -> Settings:
         named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
         where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
-        with presented(given, where) as presence:
-            settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
-            run = _made(topology, settings)
-            with watched(run, metrics):
-                code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence)
+        return Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
+
+    try:
+        code = _run(given, lambda: load(path, text, timeout_s), settings, telling, metrics, handover_fd)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
     finally:
         log.reset()
     sys.exit(code)
+
+
+def _run(
+    given: Given,
+    recipe: Callable[[], Recipe],
+    settings: Callable[[], Settings],
+    telling: Telling,
+    metrics: Where | None,
+    handover_fd: int | None,
+) -> int:
+    """Run a recipe until it ends, or another process goes on with it. Returns the exit code."""
+    from swak.commands.presence import presented  # noqa: PLC0415 - see above
+    from swak.commands.succession import succeeding  # noqa: PLC0415 - see above
+    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
+
+    code, again = OK, True
+    with succeeding(given, handover_fd) as succession:
+        topology = compile_recipe(recipe())
+        succession.begin(topology)
+        while again:  # once more when the process that was to take over has died
+            chosen = settings()._replace(sockets=succession.keep)
+            with presented(succession.given, chosen.data_dir) as presence:
+                run = _made(topology, chosen)
+                with watched(run, metrics):
+                    succession.ready(run, presence)
+                    code = run_to_end(run, telling, _view(run, topology, telling, given.path or TEXT), presence)
+            again = succession.goes_on()
+    return code
 
 
 def _in_background(given: Given) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from swak import log
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
 
 LOG = log.get("sockets")
 
@@ -194,9 +196,7 @@ class Berth:
         """Tell whether to `leave` things here, instead of closing them."""
         return self._keep.hands_on(ended=ended)
 
-    def leave(
-        self, address: Address, carried: Iterable[Carried] = (), state: dict[str, Any] | None = None
-    ) -> None:
+    def leave(self, address: Address, carried: Iterable[Carried] = (), state: dict[str, Any] | None = None) -> None:
         """Leave an address to a successor, with the connections that it can go on with."""
         self._keep.leave(self, address, list(carried), state or {})
 

@@ -82,6 +82,7 @@ class Server:
         connections_max: int,
         monotonic: Callable[[], float] = time.monotonic,
         idle_s: float = inf,
+        *,
         berth: Berth | None = None,
     ) -> None:
         """Listen. A new connection has `idle_s` to say something. OSError when the address cannot be had.
@@ -157,10 +158,7 @@ class Server:
         """
         if self._aborted:
             raise ConnectionAbortedError("given up")
-        now = self._monotonic()
-        if self._accept_at and now >= self._accept_at and not self._deaf:
-            self._accept_at = 0.0
-            self._selector.register(self._listener, selectors.EVENT_READ)
+        self._listen_again(self._monotonic())
         came: list[tuple[Connection, bytes | None]] = []
         size_bytes = 0
         ready = self._selector.select(min(wait_s, REST_S))
@@ -240,6 +238,11 @@ class Server:
         with self._waking:
             self._waker.close()
         self._woken.close()
+
+    def _listen_again(self, now: float) -> None:
+        if self._accept_at and now >= self._accept_at and not self._deaf:
+            self._accept_at = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _accept(self) -> None:
         now = self._monotonic()

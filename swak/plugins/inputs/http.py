@@ -93,7 +93,9 @@ class Http(Input):
 
         self._codec = Codec(self.codec, host_field=self.host_field, time_field=self.time_field)
         gate = Gate(self.path, self.health, authorization(self.user, self.password, self.token))
-        self._server = Server(self.host, self.port, self.connections_max, self.clock.monotonic, IDLE_S, self.berth)
+        self._server = Server(
+            self.host, self.port, self.connections_max, self.clock.monotonic, IDLE_S, berth=self.berth
+        )
         self._http: HttpServer = HttpServer(
             self._server,
             gate.admit,

@@ -82,8 +82,9 @@ class Tcp(Input):
         self._held_bytes = 0
         self._rests = RESTS
         self._whole = False
+        idle_s = self.idle_timeout or inf
         self._server = Server(
-            self.host, self.port, self.connections_max, self.clock.monotonic, self.idle_timeout or inf, self.berth
+            self.host, self.port, self.connections_max, self.clock.monotonic, idle_s, berth=self.berth
         )
         for connection, left in self._server.arrived():
             connection.state = LineCutter(self.max_line, left.rest, skipping=bool(left.state.get("skipping")))
