@@ -102,7 +102,7 @@ class Succession:
         def start() -> Successor:
             return Successor(self._own, self._cwd, own_session=self.given.background)
 
-        return Handover(self.keep, start, self._hindrance(), _service_manager())
+        return Handover(self.keep, start, self._hindrance(), _notify())
 
     def _hindrance(self) -> str:
         if sys.platform == "win32":
@@ -168,7 +168,7 @@ def _addresses(topology: Topology) -> list[tuple[str, Address]]:
     return [(name, at) for name, plugin in inputs if isinstance(plugin, Input) for at in plugin.listens_on()]
 
 
-def _service_manager() -> Callable[[str], None]:
+def _notify() -> Callable[[str], None]:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return lambda _text: None

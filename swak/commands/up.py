@@ -185,7 +185,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     sys.exit(code)
 
 
-def _run(
+def _run(  # noqa: PLR0917 - what the options have become
     given: Given,
     recipe: Callable[[], Recipe],
     settings: Callable[[], Settings],

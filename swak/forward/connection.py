@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from swak.forward.decoder import Decoder
@@ -230,6 +231,12 @@ class Connection:
         except OSError as error:
             raise Closed(*self._broken(error)) from error
         self.wants_write = bool(self._out)
+
+    def part(self) -> None:
+        """Tell a peer over TLS that this is the end, and no attack."""
+        if is_tls(self.sock) and not self._shaking:
+            with suppress(OSError, ValueError):  # it would wait for the answer, or the peer is gone
+                self.sock.unwrap()  # type: ignore[attr-defined]  # a socket of TLS has it
 
     @property
     def idle(self) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import selectors
-import socket
-import threading
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from swak.clock import SYSTEM
+from swak.forward.bell import Bell
 from swak.forward.connection import Closed, Connection
 from swak.forward.crowd import Crowd
 from swak.forward.faults import Faults
@@ -22,6 +21,7 @@ from swak.sockets.address import tune
 from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable, Iterator
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 TURN_BYTES = 1024 * 1024
 """What one turn receives."""
+REST_BYTES = 16 * TURN_BYTES
+"""What is read at the end of connections that a successor cannot take up: who never pauses must not keep us."""
 LOOK_S = 0.25
 """How often connections are looked at that may take too long."""
 GAP_S = 1.0
@@ -58,17 +60,17 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._context: ssl.SSLContext | None = None
         self._listener: Listener | None = None
-        self._bell_in, self._bell_out = socket.socketpair()
+        self._bell = Bell()
         self._crowd = Crowd(settings.held_bytes_max)
         self._connections, self._paused = self._crowd.connections, self._crowd.paused
         self._ready: dict[Connection, None] = {}
         self._current: tuple[Connection, Iterator[Incoming]] | None = None
         self._promise: Promise | None = None
         self._settled: deque[Part] = deque()
-        self._rung = threading.Event()
         self._deaf_s = 0.0
         self._left_at = self._look_at = clock.monotonic()
         self._listen_at: float | None = None
+        self._rest_bytes = REST_BYTES
         self._whole = True
         """Whether no turn is under way, or was cut off in the middle."""
 
@@ -83,9 +85,7 @@ class Server:
         self._selector.register(self._listener.sock, _READ, self._accept)
         if self._listener.heartbeats is not None:
             self._selector.register(self._listener.heartbeats, _READ, self._listener.beat)
-        self._selector.register(self._bell_in, _READ, self._hear)
-        for end in (self._bell_in, self._bell_out):
-            end.setblocking(False)
+        self._selector.register(self._bell, _READ, self._bell.hear)
         self._connections_max = min(self._settings.connections_max, open_files_max())
         for one in self._listener.arrived():
             self._go_on(one)
@@ -123,12 +123,7 @@ class Server:
         if not gathering.full:
             self._poll(0.0 if gathering.count or self._ready else wait_s)
             self.answer()
-            room = TURN_BYTES
-            while self._ready and self._current is None and room > 0:
-                connection = next(iter(self._ready))
-                del self._ready[connection]
-                room -= self._serve(connection)
-                self._pull(gathering)
+            self._serve_ready(gathering, TURN_BYTES)
         self._look_round()
         self._left_at = self._clock.monotonic()
         chunks = gathering.chunks()
@@ -137,7 +132,7 @@ class Server:
 
     def answer(self) -> None:
         """Ack what is settled."""
-        self._rung.clear()
+        self._bell.reset()
         while self._settled:
             promise, number = self._settled.popleft()
             connection = promise.connection
@@ -159,17 +154,21 @@ class Server:
 
     def wake(self) -> None:
         """End a turn that waits. Any thread, at any time."""
-        if not self._rung.is_set():
-            self._rung.set()
-            with suppress(OSError):  # full: it will wake anyway; closed: nobody waits
-                self._bell_out.send(b"\0")
+        self._bell.ring()
 
     def rest(self) -> list[Chunk]:
-        """Take no connections and no bytes any more; return what is left of a chunk that has come, [] at its end."""
-        if self._berth is None or not self._berth.handing:
-            self._stop_listening()
+        """Take no connections and no bytes any more; return what is left of a chunk that has come, [] at its end.
+
+        Where a successor goes on, only what has come over TLS is read: it cannot take that up.
+        """
         gathering = Gathering(self.settle)
         self._pull(gathering)
+        if self._berth is None or not self._berth.handing:
+            self._stop_listening()
+        elif self._context is not None:
+            if self._rest_bytes == REST_BYTES:
+                self._ready.update(dict.fromkeys(self._connections))
+            self._rest_bytes -= 1 + self._serve_ready(gathering, self._rest_bytes)
         return gathering.chunks()
 
     def close(self, *, ended: bool = True) -> None:
@@ -179,11 +178,11 @@ class Server:
             self._leave(self._listener)
         self._stop_listening()
         for connection in list(self._connections):
+            connection.part()
             self._drop(connection, Closed())
         self._current = None
         self._selector.close()
-        self._bell_in.close()
-        self._bell_out.close()
+        self._bell.close()
 
     # Changing hands
 
@@ -206,10 +205,6 @@ class Server:
             if mask & _WRITE and not self._flushed(connection):
                 continue
             self._ready[connection] = None  # to write may be what TLS waits for, too
-
-    def _hear(self) -> None:
-        with suppress(BlockingIOError):  # heard already
-            self._bell_in.recv(4096)
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -250,6 +245,16 @@ class Server:
         connection = Connection(sock, peer, self._settings.lock, self._settings.frame_bytes_max, self._now())
         self._connections.add(connection)
         return connection
+
+    def _serve_ready(self, gathering: Gathering, size_bytes: int) -> int:
+        """Receive from who has something, until there is enough; return how many bytes that were."""
+        got_bytes = 0
+        while self._ready and self._current is None and got_bytes < size_bytes:
+            connection = next(iter(self._ready))
+            del self._ready[connection]
+            got_bytes += self._serve(connection)
+            self._pull(gathering)
+        return got_bytes
 
     def _serve(self, connection: Connection) -> int:
         """Receive from a connection; return how many bytes that were."""

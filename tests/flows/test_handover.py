@@ -49,7 +49,9 @@ class Web:
         return int(found[1])
 
     def recipe(self, source: str, extra: str = "") -> None:
-        (self.folder / "web.py").write_text(f"from swak import in_, out, task\n{extra}\ntask({source}, {RAW}, name='web')\n")
+        (self.folder / "web.py").write_text(
+            f"from swak import in_, out, task\n{extra}\ntask({source}, {RAW}, name='web')\n"
+        )
 
     @property
     def log(self) -> str:
@@ -74,7 +76,9 @@ class Web:
 
     def more(self, events: int) -> None:
         before = self.count()
-        until(lambda: self.count() >= before + events, lambda: f"{self.count() - before} of {events}\n{self.log[-3000:]}")
+        until(
+            lambda: self.count() >= before + events, lambda: f"{self.count() - before} of {events}\n{self.log[-3000:]}"
+        )
 
     def numbers(self) -> list[int]:
         lines = (self.folder / "out.txt").read_text().splitlines()
