@@ -44,11 +44,13 @@ class Heir:
     def ready(self) -> None:
         """Say that we have the name and the data directory, and wait until all is ours. StateError: it is not.
 
+        Nothing may have been read of any socket before.
         An old process that has died by now is nobody to wait for.
         """
         try:
             self._channel.say("ready")
             self._channel.hear(WORD_S, "yours")
+            self._channel.say("mine")
         except Parted as parted:
             if not parted.ended:
                 raise StateError(str(Problem(f"the process to be replaced: {parted}", "start this one anew"))) from (

@@ -229,14 +229,18 @@ class Handover:
             self._taken_back(successor, parted)
             return True
         self._tell(f"MAINPID={successor.pid}\nWATCHDOG=1")
+        reads = False
         try:
             successor.channel.say("yours")
+            successor.channel.hear(READY_S, "mine")
+            reads = True  # from here on
             successor.channel.hear(SERVE_S)
         except Parted as parted:
-            if parted.ended and not successor.ended_well():
+            if not reads or (parted.ended and not successor.ended_well()):
                 self._tell(f"MAINPID={os.getpid()}")
                 self._taken_back(successor, parted)
-                self._cut()
+                if reads or not parted.ended:
+                    self._cut()
                 return True
             LOG.warning("the new process has not said that it serves", pid=successor.pid)
         LOG.info("handed over", pid=successor.pid, sockets=len(self.keep.entries()))

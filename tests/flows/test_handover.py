@@ -1,4 +1,4 @@
-"""An agent that another process takes over while thousands of events a second come in, and one that nobody takes over."""
+"""An agent that another process takes over while thousands of events a second come in, or that takes itself back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.oracle import judge
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.flows.conftest import Start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets go to other processes on POSIX only")
 
@@ -160,3 +162,166 @@ def test_a_client_with_acks_repeats_at_most_what_was_not_acked(web: Web) -> None
     sent = arrived(web, sender)
     web.stopped()
     judge(sent, web.numbers(), ordered=False).assert_right(duplicates_max=sender.repeats)
+
+
+# What goes wrong: the old process goes on
+
+KILLS_ITSELF = """
+import os, signal, sys
+from pathlib import Path
+from swak.handover.channel import Channel
+
+def dies(when, word):
+    point = Path("dies.txt")
+    if "--handover-fd" in sys.argv and point.exists() and point.read_text() == f"{when} {word}":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def say(channel, word, _say=Channel.say, **fields):
+    dies("before", word)
+    _say(channel, word, **fields)
+    dies("after", word)
+
+def hear(channel, within_s, wanted="", _hear=Channel.hear):
+    told = _hear(channel, within_s, wanted)
+    dies("hearing", told["word"])
+    return told
+
+Channel.say, Channel.hear = say, hear
+"""
+"""Put into a recipe, it ends a process that is to take over, at the point that a file names."""
+
+POINTS = ["before checked", "after checked", "hearing listening", "hearing all", "before ready", "after ready", "before mine"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_new_process_that_dies_has_taken_nothing_away(web: Web, point: str) -> None:
+    port = web.up("in_.Tcp(0, host_field=None)", KILLS_ITSELF)
+    pid = web.pid
+    (web.folder / "dies.txt").write_text(point)
+    with Lines(port) as sender:
+        web.more(SOME)
+        done = swak(web.folder, "restart", "--handover", "web")
+        assert done.returncode == 1, done.stderr
+        assert f"web runs on, as process {pid}" in done.stderr
+        assert web.pid == pid
+        web.more(SOME)
+        (web.folder / "dies.txt").unlink()
+        web.handed_over()
+        web.more(SOME)
+        sender.stop()
+    sent = arrived(web, sender)
+    web.stopped()
+    judge(sent, web.numbers()).assert_right()
+
+
+def test_a_new_process_that_dies_when_all_is_its_own_leaves_the_port_open(web: Web) -> None:
+    port = web.up("in_.Forward(port=0)", KILLS_ITSELF)
+    pid = web.pid
+    (web.folder / "dies.txt").write_text("after mine")
+    with Acked(port) as sender:
+        web.more(2_000)
+        done = swak(web.folder, "restart", "--handover", "web")
+        assert (done.returncode, web.pid) == (1, pid), done.stderr
+        web.more(2_000)
+        sender.stop()
+    sent = arrived(web, sender)
+    assert "connections are closed: it may have read of them" in web.log
+    web.stopped()
+    judge(sent, web.numbers(), ordered=False).assert_right(duplicates_max=sender.repeats)
+
+
+def test_a_recipe_that_is_wrong_changes_nothing(web: Web) -> None:
+    port = web.up("in_.Tcp(0, host_field=None)")
+    pid = web.pid
+    (web.folder / "web.py").write_text("task(in_.Tcp(0), out.Nul())\n")
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
+        sock.sendall(b"00000000\n0000")
+        web.more(1)
+        done = swak(web.folder, "restart", "--handover", "web")
+        assert done.returncode == 1
+        assert 'did you mean "Null"' in done.stderr
+        assert done.stderr.endswith(f"web runs on, as process {pid}\n")
+        sock.sendall(b"0001\n")
+        web.more(1)
+    assert web.pid == pid
+    web.stopped()
+    assert web.numbers() == [0, 1]
+
+
+def test_another_recipe_is_served_by_the_new_process(web: Web) -> None:
+    port = web.up("in_.Tcp(0, host_field=None)")
+    web.recipe("in_.Tcp(0, host_field=None, tag='other'), out.Drop(\"message == '00000001'\")")
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
+        sock.sendall(b"00000000\n0000")
+        web.more(1)
+        web.handed_over()
+        sock.sendall(b"0001\n00000002\n")
+        web.more(1)
+    web.stopped()
+    assert web.numbers() == [0, 2]
+
+
+# How it is asked for, and who may
+
+
+def test_a_signal_asks_for_it_too(web: Web) -> None:
+    web.up("in_.Tcp(0, host_field=None)")
+    pid = web.pid
+    os.kill(pid, signal.SIGUSR2)
+    until(lambda: not _alive(pid), lambda: web.log)
+    assert web.pid != pid
+    web.stopped()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_after_a_handover_an_ordinary_restart_works_as_ever(web: Web) -> None:
+    port = web.up("in_.Tcp(0, host_field=None)")
+    web.handed_over()
+    pid = web.pid
+    done = swak(web.folder, "restart", "web")
+    assert done.returncode == 0, done.stderr
+    assert web.pid != pid
+    assert port
+    web.stopped()
+
+
+def test_an_agent_in_the_foreground_is_not_replaced(start: Start, tmp_path: Path) -> None:
+    agent = start("-e", "in_.Tcp(0) | out.Null()", "--name", "here")
+    agent.wait_until_told("listening")
+    until((tmp_path / "home" / "run" / "here.json").exists, lambda: agent.log)
+    done = swak(tmp_path, "restart", "--handover", "here")
+    assert done.returncode == 1
+    assert "runs in the foreground" in done.stderr
+    agent.send(signal.SIGUSR2)
+    agent.wait_until_told("there is no handover; this process goes on")
+    assert agent.end(signal.SIGTERM) == 0
+
+
+def test_a_service_manager_is_told_which_process_to_look_at(start: Start, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(WAIT_S)
+        agent = start(
+            "-e", "in_.Tcp(0) | out.Null()", "--name", "here", said={"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        )
+        heard = manager.recv(4096).decode()
+        while "READY=1" not in heard:
+            heard += manager.recv(4096).decode()
+        agent.send(signal.SIGUSR2)
+        while "MAINPID=" not in heard:
+            heard += manager.recv(4096).decode()
+        assert agent.end() == 0
+        new = int(heard.partition("MAINPID=")[2].split()[0])
+        assert new != agent.pid
+        assert "STOPPING=1" not in heard
+        done = swak(tmp_path, "stop", "here")
+        assert done.returncode == 0, done.stderr
+        while "STOPPING=1" not in heard:
+            heard += manager.recv(4096).decode()
