@@ -41,9 +41,9 @@ class Crowd:
         over = self.held_bytes > self._held_bytes_max
         return over and connection.held_bytes >= LIGHT_BYTES and connection is not self._oldest()
 
-    def carried(self, but: Connection | None) -> list[Carried]:
+    def carried(self) -> list[Carried]:
         """Return the connections that somebody else can go on with, as they are now."""
-        rests = {one: one.rest for one in self.connections if one is not but}
+        rests = {one: one.rest for one in self.connections}
         return [Carried(one.sock.dup(), one.peer, rest, one.out) for one, rest in rests.items() if rest is not None]
 
     def _oldest(self) -> Connection | None:

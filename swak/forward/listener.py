@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import sys
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from swak.sockets.address import tune
 from swak.sockets.kept import alone
 
 if TYPE_CHECKING:
@@ -50,13 +51,17 @@ class Listener:
         """Tell whether somebody else goes on where we end."""
         return self._berth.hands_on(ended=ended)
 
-    def leave(self, carried: Iterable[Carried]) -> None:
-        """Leave what listens to a successor, with these connections."""
-        self._berth.leave(self._at, carried)
+    def pending(self) -> list[Any]:
+        """Return what a predecessor has read and could not hand out."""
+        return self._berth.pending(self._at)
+
+    def leave(self, carried: Iterable[Carried], pending: Iterable[Any] = ()) -> None:
+        """Leave what listens to a successor, with these connections, and with what could not be handed out."""
+        self._berth.leave(self._at, carried, pending=pending)
         self._berth.leave(self._beats_at)
 
     def accept(self) -> Iterator[tuple[socket.socket, str]]:
-        """Give new connections, each with the address of its sender."""
+        """Give new connections, which do not block, each with the address of its sender."""
         for _ in range(AT_ONCE):
             try:
                 sock, address = self.sock.accept()
@@ -64,6 +69,12 @@ class Listener:
                 if error.errno in _FULL:
                     raise NoRoomError(error.errno, error.strerror) from error
                 return
+            try:
+                sock.setblocking(False)
+                tune(sock)
+            except OSError:  # it has left
+                sock.close()
+                continue
             yield sock, f"{address[0]}:{address[1]}"
 
     def beat(self) -> None:

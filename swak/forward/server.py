@@ -17,7 +17,6 @@ from swak.forward.listener import Listener, NoRoomError
 from swak.forward.repeats import Repeats
 from swak.forward.tls import server_context
 from swak.log import get
-from swak.sockets.address import tune
 from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:
@@ -71,11 +70,12 @@ class Server:
         self._left_at = self._look_at = clock.monotonic()
         self._listen_at: float | None = None
         self._rest_bytes = REST_BYTES
-        self._whole = True
-        """Whether no turn is under way, or was cut off in the middle."""
 
-    def open(self) -> None:
-        """Listen. OSError: the address cannot be had, or a file of TLS cannot be read."""
+    def open(self) -> list[Chunk]:
+        """Listen. Return what a predecessor has read and could not hand out.
+
+        OSError: the address cannot be had, or a file of TLS cannot be read.
+        """
         host, port = self._settings.host, self._settings.port
         try:
             self._context = None if self._settings.tls is None else server_context(self._settings.tls)
@@ -89,6 +89,7 @@ class Server:
         self._connections_max = min(self._settings.connections_max, open_files_max())
         for one in self._listener.arrived():
             self._go_on(one)
+        return self._listener.pending()
 
     @property
     def port(self) -> int:
@@ -115,7 +116,6 @@ class Server:
 
         It waits for at most `wait_s`, and ends early for nothing in particular.
         """
-        self._whole = False
         self._deaf_s += max(0.0, self._clock.monotonic() - self._left_at - GAP_S)
         gathering = Gathering(self.settle)
         self.answer()
@@ -126,9 +126,7 @@ class Server:
             self._serve_ready(gathering, TURN_BYTES)
         self._look_round()
         self._left_at = self._clock.monotonic()
-        chunks = gathering.chunks()
-        self._whole = True
-        return chunks
+        return gathering.chunks()
 
     def answer(self) -> None:
         """Ack what is settled."""
@@ -171,11 +169,14 @@ class Server:
             self._rest_bytes -= 1 + self._serve_ready(gathering, self._rest_bytes)
         return gathering.chunks()
 
-    def close(self, *, ended: bool = True) -> None:
-        """Ack what is settled, as far as that goes at once, and close everything, or leave it to a successor."""
+    def close(self, *, ended: bool = True, whole: bool = True) -> None:
+        """Ack what is settled, as far as that goes at once, and close everything, or leave it to a successor.
+
+        `whole`: no turn was cut off in the middle, so that connections can be left, too.
+        """
         self.answer()
         if self._listener is not None and self._listener.hands_on(ended=ended):
-            self._leave(self._listener)
+            self._leave(self._listener, whole=whole)
         self._stop_listening()
         for connection in list(self._connections):
             connection.part()
@@ -186,8 +187,13 @@ class Server:
 
     # Changing hands
 
-    def _leave(self, listener: Listener) -> None:
-        listener.leave(self._crowd.carried(self._current and self._current[0]) if self._whole else [])
+    def _leave(self, listener: Listener, *, whole: bool) -> None:
+        pending: list[Chunk] = []
+        while whole and self._current is not None:
+            gathering = Gathering(self.settle)
+            self._pull(gathering)
+            pending += [one for one in gathering.chunks() if one.told is None]  # others are sent again
+        listener.leave(self._crowd.carried() if whole else [], pending)
 
     def _go_on(self, left: Carried) -> None:
         connection = self._connected(left.sock, left.peer)
@@ -222,8 +228,6 @@ class Server:
             self.faults.note("too many connections", peer, f"there are {self._connections_max}")
             return
         try:
-            sock.setblocking(False)
-            tune(sock)
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError as error:  # it has left

@@ -44,12 +44,16 @@ class Entry:
         """Another descriptor of the socket that the stage reads: it stays open when that one is closed."""
         self.state = state
         self.carried: list[Carried] = []
+        self.pending: list[Any] = []
+        """What its last reader had read and not handed out; it cannot leave this process."""
         self.owner: Berth | None = None
         """Who reads it now."""
         self.left_at = 0.0
 
     def close(self) -> None:
         """Close the socket, and the connections that nobody has taken."""
+        if self.pending:
+            LOG.warning("what a stage had read and not handed out is lost", stage=self.stage, parts=len(self.pending))
         self.sock.close()
         for one in self.carried:
             one.sock.close()
@@ -135,13 +139,15 @@ class Keep:
         if not self._ending:
             self.put(berth.stage, address, sock.dup()).owner = berth
 
-    def leave(self, berth: Berth, address: Address, carried: list[Carried], state: dict[str, Any]) -> None:
+    def leave(
+        self, berth: Berth, address: Address, carried: list[Carried], state: dict[str, Any], pending: list[Any]
+    ) -> None:
         """Take back an address that a plugin reads no more. What comes too late, after its successor, is closed."""
         with self._lock:
             entry = next((one for one in self._entries if one.owner is berth and one.address == address), None)
             if entry is not None:
                 entry.owner, entry.left_at = None, self._now()
-                entry.carried, entry.state = carried, state
+                entry.carried, entry.state, entry.pending = carried, state, pending
         if entry is None:
             for one in carried:
                 one.sock.close()
@@ -196,9 +202,24 @@ class Berth:
         """Tell whether to `leave` things here, instead of closing them."""
         return self._keep.hands_on(ended=ended)
 
-    def leave(self, address: Address, carried: Iterable[Carried] = (), state: dict[str, Any] | None = None) -> None:
+    def pending(self, address: Address) -> list[Any]:
+        """Return what a predecessor in this process had read and not handed out; it is the caller's now."""
+        found = []
+        for entry in self._keep.entries():
+            if entry.owner is self and entry.address == address:
+                found += entry.pending
+                entry.pending = []
+        return found
+
+    def leave(
+        self,
+        address: Address,
+        carried: Iterable[Carried] = (),
+        state: dict[str, Any] | None = None,
+        pending: Iterable[Any] = (),
+    ) -> None:
         """Leave an address to a successor, with the connections that it can go on with."""
-        self._keep.leave(self, address, list(carried), state or {})
+        self._keep.leave(self, address, list(carried), state or {}, list(pending))
 
     def drop(self, address: Address) -> None:
         """Listen there no more: neither we nor a successor."""

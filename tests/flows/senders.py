@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Self
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
@@ -153,3 +154,48 @@ class Acked(Sender):
         except ConnectionError:
             return False
         return False
+
+
+class Datagrams(Sender):
+    """Datagrams, one by one."""
+
+    def work(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+
+            def send(numbers: list[int]) -> None:
+                for number in numbers:
+                    sock.sendto(f"{number:08d}".encode(), ("127.0.0.1", self._port))
+
+            self.paced(send)
+
+
+class Requests(Sender):
+    """HTTP requests over one connection as long as it lasts, each sent again until it is answered with 200."""
+
+    repeats = 0
+
+    def work(self) -> None:
+        self._client = self._connected()
+        self.paced(self._deliver)
+        self._client.close()
+
+    def _connected(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self._port, timeout=WAIT_S)
+
+    def _deliver(self, numbers: list[int]) -> None:
+        body = "".join(f"{number:08d}\n" for number in numbers)
+        ends_at = time.monotonic() + WAIT_S
+        while not self._answered(body):
+            assert time.monotonic() < ends_at
+            self.repeats += len(numbers)
+            self._client.close()
+            self._client = self._connected()
+
+    def _answered(self, body: str) -> bool:
+        try:
+            self._client.request("POST", "/", body)
+            answer = self._client.getresponse()
+            answer.read()
+        except (HTTPException, ConnectionResetError, BrokenPipeError):
+            return False
+        return answer.status == 200

@@ -8,13 +8,15 @@ import os
 import re
 import signal
 import socket
+import ssl
 import sys
 from typing import TYPE_CHECKING
 
+import msgpack  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from tests.flows.agent import swak
-from tests.flows.senders import Acked, Callers, FluentLogger, Lines, Sender
+from tests.flows.senders import Acked, Callers, Datagrams, FluentLogger, Lines, Requests, Sender
 from tests.flows.waiting import WAIT_S, until
 from tests.oracle import judge
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.flows.conftest import Start
+    from tests.servers.certificates import Certificates
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets go to other processes on POSIX only")
 
@@ -76,7 +79,12 @@ class Web:
             self._count += data.count(b"\n")
         return self._count
 
+    def has(self, events: int) -> None:
+        """Wait until so many have been written."""
+        until(lambda: self.count() >= events, lambda: f"{self.count()} of {events}\n{self.log[-3000:]}")
+
     def more(self, events: int) -> None:
+        """Wait until so many more have been written, while senders send."""
         before = self.count()
         until(
             lambda: self.count() >= before + events, lambda: f"{self.count() - before} of {events}\n{self.log[-3000:]}"
@@ -190,7 +198,15 @@ Channel.say, Channel.hear = say, hear
 """
 """Put into a recipe, it ends a process that is to take over, at the point that a file names."""
 
-POINTS = ["before checked", "after checked", "hearing listening", "hearing all", "before ready", "after ready", "before mine"]
+POINTS = [
+    "before checked",
+    "after checked",
+    "hearing listening",
+    "hearing all",
+    "before ready",
+    "after ready",
+    "before mine",
+]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -236,13 +252,13 @@ def test_a_recipe_that_is_wrong_changes_nothing(web: Web) -> None:
     (web.folder / "web.py").write_text("task(in_.Tcp(0), out.Nul())\n")
     with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
         sock.sendall(b"00000000\n0000")
-        web.more(1)
+        web.has(1)
         done = swak(web.folder, "restart", "--handover", "web")
         assert done.returncode == 1
         assert 'did you mean "Null"' in done.stderr
         assert done.stderr.endswith(f"web runs on, as process {pid}\n")
         sock.sendall(b"0001\n")
-        web.more(1)
+        web.has(2)
     assert web.pid == pid
     web.stopped()
     assert web.numbers() == [0, 1]
@@ -253,10 +269,10 @@ def test_another_recipe_is_served_by_the_new_process(web: Web) -> None:
     web.recipe("in_.Tcp(0, host_field=None, tag='other'), out.Drop(\"message == '00000001'\")")
     with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
         sock.sendall(b"00000000\n0000")
-        web.more(1)
+        web.has(1)
         web.handed_over()
         sock.sendall(b"0001\n00000002\n")
-        web.more(1)
+        web.has(2)
     web.stopped()
     assert web.numbers() == [0, 2]
 
@@ -325,3 +341,79 @@ def test_a_service_manager_is_told_which_process_to_look_at(start: Start, tmp_pa
         assert done.returncode == 0, done.stderr
         while "STOPPING=1" not in heard:
             heard += manager.recv(4096).decode()
+
+
+# Other inputs, and seats that change within one process
+
+
+def test_datagrams_wait_in_the_kernel(web: Web) -> None:
+    port = web.up("in_.Udp(0, host_field=None)")
+    with Datagrams(port) as sender:
+        web.more(SOME)
+        web.handed_over()
+        web.more(SOME)
+        sender.stop()
+    sent = arrived(web, sender)
+    web.stopped()
+    judge(sent, web.numbers()).assert_right()
+
+
+def test_requests_are_answered_by_one_process_or_the_other(web: Web) -> None:
+    port = web.up("in_.Http(0, codec='line', host_field=None)")
+    with Requests(port) as sender:
+        web.more(2_000)
+        web.handed_over()
+        web.more(2_000)
+        sender.stop()
+    sent = arrived(web, sender)
+    web.stopped()
+    judge(sent, web.numbers(), ordered=False).assert_right(duplicates_max=sender.repeats)
+
+
+@pytest.mark.parametrize("source", ["in_.Tcp(0, host_field=None)", "in_.Forward(port=0)"])
+def test_a_stage_is_renewed_and_no_client_notices(web: Web, source: str) -> None:
+    port = web.up(source)
+    with (Lines if "Tcp" in source else FluentLogger)(port) as sender:
+        web.more(SOME)
+        for _ in range(5):
+            done = swak(web.folder, "restart", "--stage", source[4:].partition("(")[0], "web")
+            assert done.returncode == 0, done.stderr
+            web.more(SOME)
+        sender.stop()
+    sent = arrived(web, sender)
+    web.stopped()
+    judge(sent, web.numbers()).assert_right()
+
+
+def test_two_thousand_that_say_nothing_are_handed_over_too(web: Web) -> None:
+    port = web.up("in_.Tcp(0, host_field=None)")
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)) for _ in range(2000)]
+        for number, sock in enumerate(idle):
+            sock.sendall(f"{number:08d}\n{number:04d}".encode())
+        web.has(len(idle))
+        web.handed_over()
+        for sock in idle:
+            sock.sendall(b"2000\n")
+        web.has(2 * len(idle))
+    web.stopped()
+    assert sorted(web.numbers()) == sorted([*range(2000), *(number * 10_000 + 2000 for number in range(2000))])
+
+
+def test_over_tls_what_has_come_is_read_and_the_connection_closed_in_order(
+    web: Web, certificates: Certificates
+) -> None:
+    port = web.up(f"in_.Forward(port=0, cert={str(certificates.server)!r})")
+    context = ssl.create_default_context(cafile=str(certificates.ca))
+    with context.wrap_socket(
+        socket.create_connection(("127.0.0.1", port), WAIT_S), server_hostname="localhost"
+    ) as sock:
+        sock.sendall(
+            b"".join(msgpack.packb(["n", 1_700_000_000, {"message": f"{number:08d}"}]) for number in range(1000))
+        )
+        web.has(1)
+        web.handed_over()
+        assert sock.recv(1) == b""
+    web.has(1000)
+    web.stopped()
+    assert web.numbers() == list(range(1000))
