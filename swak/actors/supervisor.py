@@ -105,7 +105,8 @@ class Supervisor(Actor):
             self._drain()  # an envelope of pykka's
 
     def _signalled(self, number: int) -> None:
-        if self.drain_until is None:
+        if self.drain_until is None or self.crew.sockets.handing:
+            self.crew.sockets.handing = False  # nobody is to go on
             log.info("draining; a second signal stops at once", signal=number, grace_s=self.settings.grace_s)
             self._drain()
         else:

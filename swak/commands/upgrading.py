@@ -50,6 +50,14 @@ def _outcome(agent: Found, told: dict[str, Any], deadline: float) -> int:
         failed = now.details.get("handover") if now is not None and now.pid == agent.pid else None
         if failed and failed["attempt"] == told["attempt"]:
             raise click.ClickException(f"{failed['why']}\n{agent.name} runs on, as process {agent.pid}")
+        if now is None and not (_alive(agent.pid) or _alive(told["pid"])):
+            raise click.ClickException(f"{agent.name} was stopped meanwhile")
         pause.wait(LOOK_S)
     what = f"{agent.name}: nobody has taken over within {TAKE_S:g} s beyond its --grace"
     raise click.ClickException(str(Problem(what, f"look at swak ps and swak logs {agent.name}")))
+
+
+def _alive(pid: int) -> bool:
+    import psutil  # noqa: PLC0415 - `--help` needs none of it
+
+    return psutil.pid_exists(pid)

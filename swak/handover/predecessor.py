@@ -45,8 +45,8 @@ class Stoppable(Protocol):
     def forced_by(self) -> int | None:
         """The signal that has ended it at once."""
 
-    def stop(self, *, now: bool = False) -> None:
-        """Ask for draining."""
+    def stop(self, *, now: bool = False, handing: bool = False) -> None:
+        """Ask for draining, with sockets left open for a successor when `handing`."""
 
 
 class Attempt:
@@ -154,8 +154,10 @@ class Handover:
         with self._lock:
             run, successor = self._run, self._successor
             self._run = self._successor = None
-        if successor is not None and run is not None and run.forced_by is None:
+        if successor is not None and self.keep.handing and run is not None and run.forced_by is None:
             return self._hand_over(successor)
+        if successor is not None:
+            LOG.warning("there is no handover: the agent is to end", pid=successor.pid)
         self._drop(successor)
         return False
 
@@ -209,13 +211,12 @@ class Handover:
             run, ending = self._run, self._ending()
             if run is not None and not ending:
                 self._successor, self._number = successor, attempt.number
-                self.keep.handing = True
         if run is None or ending:
             successor.kill()
             return ending
         LOG.info("the new process has checked its recipe; draining", pid=successor.pid)
         attempt.decide(pid=successor.pid)
-        run.stop()
+        run.stop(handing=True)
         return ""
 
     # The end of the run

@@ -98,14 +98,18 @@ class Keep:
 
     def end(self) -> None:
         """Close what is kept: the run is over. Nothing happens while it is handing over."""
-        if not self.handing:
-            self._ending = True
-            self._close(self.entries())
+        if self.handing:
+            return
+        self._ending = True
+        count = sum(len(one.carried) for one in self.entries())
+        if count:
+            LOG.warning("connections that a successor was to take are closed", connections=count)
+        self._close(self.entries())
 
     def close(self) -> None:
         """Close what is kept, whatever is under way."""
-        self.handing = False
-        self.end()
+        self.handing, self._ending = False, True
+        self._close(self.entries())
 
     def release_but(self, addresses: Iterable[Address]) -> None:
         """Close what is kept of every address but these, and hand over no more."""
