@@ -85,17 +85,17 @@ class Channel:
         told = self.hear(first_s)
         try:
             while told["word"] != "all":
-                sock = self._socket()
+                state = dict(told["state"])
                 if told["word"] == "listening":
                     protocol, host, port = told["address"]
-                    entry = keep.put(str(told["stage"]), (protocol, host, int(port)), sock, dict(told["state"]))
+                    at = str(protocol), str(host), int(port)
+                    entry = keep.put(str(told["stage"]), at, self._socket(), state)
                 elif entry is None:
-                    sock.close()
-                    raise Parted("a connection came before its listening socket")
+                    raise Parted("a connection comes before its listening socket")
                 else:
-                    entry.carried.append(Carried(sock, str(told["peer"])))
-                    rest, out = self._bytes(told["rest"]), self._bytes(told["out"])
-                    entry.carried[-1] = Carried(sock, str(told["peer"]), rest, out, dict(told["state"]))
+                    peer, rest, out = str(told["peer"]), int(told["rest"]), int(told["out"])
+                    entry.carried.append(Carried(self._socket(), peer, state=state))
+                    entry.carried[-1] = entry.carried[-1]._replace(rest=self._bytes(rest), out=self._bytes(out))
                     count += 1
                 told = self.hear(MOVE_S)
         except (KeyError, TypeError, ValueError) as error:
@@ -149,4 +149,4 @@ class Channel:
             while view:
                 view = view[self._sock.send(view[: 1 << 20]) :]
         except OSError as error:
-            raise Parted(f"it takes nothing: {error}") from error
+            raise Parted(f"it takes nothing: {error}", ended=not isinstance(error, TimeoutError)) from error
