@@ -36,6 +36,7 @@ class Succession:
         self._own = own_arguments(sys.argv[2:])
         self._cwd = os.getcwd()  # noqa: PTH109 - as text
         self._handover: Handover | None = None
+        self._asked_early = False
 
     def begin(self, topology: Topology) -> None:
         """Take over what is there for the inputs of a recipe that is right. StateError: it is not to be had."""
@@ -68,6 +69,9 @@ class Succession:
                 presence.given = presence.given._replace(ready_fd=self._heir.announcing())
             self._heir.close()
             self._heir = None
+        if self._asked_early:
+            self._asked_early = False
+            handover.ask()
 
     def goes_on(self) -> bool:
         """After a run: hand over where somebody has asked for it. Return whether this process is to run again."""
@@ -82,9 +86,10 @@ class Succession:
 
     def ask(self) -> None:
         """Hand over as soon as that is possible. What is in the way is told in the log."""
-        handover = self._handover
-        if handover is not None:
-            handover.ask()
+        if self._handover is None:
+            self._asked_early = True
+        else:
+            self._handover.ask()
 
     def end(self) -> None:
         """Let go of everything."""
