@@ -1,5 +1,7 @@
 """How many instructions W1 and W2 take, against a baseline: `python -m benchmarks.instructions [--record]`.
 
+Beside them `re` alone, which matches each line and takes the groups: for W2 it is told how many times that is.
+
 CPU time on a shared machine swings by a tenth and more; the instructions that callgrind counts hardly do. The flow is
 `main(...)`, which runs on one thread, with PYTHONHASHSEED=0; the count is net of the same recipe on an empty file. It
 depends on the Python, the C library and the processor's kind, so there is a baseline for each. Exit code 1 when a count
@@ -39,11 +41,9 @@ def this_kind() -> str:
     return f"{platform.python_implementation()} {platform.python_version()}, {library}, {platform.machine()}"
 
 
-def counted(recipe: Path) -> int:
-    """Return the instructions of one run. SystemExit when it fails."""
-    folder = recipe.parent
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder / 'callgrind'}"]
-    command += python("swak", "up", "--once", "--ephemeral", "-q", str(recipe))
+def counted(folder: Path, command: list[str]) -> int:
+    """Return the instructions of one run in the folder. SystemExit when it fails."""
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder / 'callgrind'}", *command]
     settings = {**environment(), "PYTHONHASHSEED": "0"}
     done = subprocess.run(
         command, cwd=folder, env=settings, capture_output=True, text=True, timeout=LIMIT_S, check=False
@@ -62,10 +62,16 @@ def per_event(folder: Path, recipe: str, corpora: tuple[Corpus, Corpus]) -> floa
         out.unlink(missing_ok=True)
         text = Template(recipe).safe_substitute(log=repr(str(corpus.log)), out=repr(str(out)))
         (folder / "recipe.py").write_text(f"main({text})\n", encoding="utf-8")
-        counts.append(counted(folder / "recipe.py"))
+        counts.append(counted(folder, python("swak", "up", "--once", "--ephemeral", "-q", str(folder / "recipe.py"))))
         if (lines := out.read_bytes().count(b"\n") if out.exists() else 0) != corpus.events:
             sys.exit(f"{lines} of {corpus.events} lines were written")
     return (counts[0] - counts[1]) / EVENTS
+
+
+def matching(folder: Path, corpora: tuple[Corpus, Corpus]) -> float:
+    """Return the instructions an event of `re` alone, less those of an empty input."""
+    full, none = (counted(folder, python("swak.bench.roles", "match", str(corpus.log))) for corpus in corpora)
+    return (full - none) / EVENTS
 
 
 def main() -> None:
@@ -88,6 +94,8 @@ def main() -> None:
         folder = Path(name)
         corpora = Corpus(folder / "full", EVENTS), Corpus(folder / "none", 0)
         counts = {one.name: round(per_event(folder, one.recipe, corpora)) for one in CHOSEN}
+        alone = matching(folder, corpora)
+    print(f"re alone: {alone:,.0f} instructions an event; W2 takes {counts['W2'] / alone:.2f} times that")
     if given.record:
         text = json.dumps({**known, kind: counts}, indent=2, sort_keys=True)
         given.baseline.write_text(f"{text}{os.linesep}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which filters hand on JSON lines."""
+"""Which stages hand on JSON lines."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ def test_the_last_filter_before_outputs_that_write_json_does() -> None:
     assert ahead(tail(), out.Nginx(), out.Drop("status == 404"), out.File("a")) == ["Drop"]
     assert ahead(tail(), out.Nginx(), [out.File("a"), out.File("b-{tag}-%Y"), out.Tcp("h", 1)]) == ["Nginx"]
     assert ahead(tail(), out.Nginx(), out.Http("http://h/", format="json_array")) == ["Nginx"]
+
+
+def test_an_input_does_where_several_outputs_would_encode_the_same() -> None:
+    assert ahead(in_.Forward(), [out.File("a"), out.File("b")]) == ["Forward"]
+    assert ahead(in_.Forward(), [out.File("a"), out.Null()]) == []
+    assert ahead(in_.Forward(), out.File("a")) == []
+
+
+def test_what_an_input_has_encoded_arrives_everywhere(tmp_path: Path) -> None:
+    paths = [tmp_path / "a", tmp_path / "b"]
+    records = [{"n": 1}, {"n": {"text": "ä"}}, {"odd": object()}, {"n": 3}]
+    with running(main(in_.Memory(records), [out.File(str(path)) for path in paths])) as run:
+        assert run.wait(20)
+    assert [path.read_text("utf-8") for path in paths] == ['{"n":1}\n{"n":{"text":"ä"}}\n{"n":3}\n'] * 2
+    dead = {one.stage: sum(one.tally.dead.values()) for one in run.snapshot()}
+    assert dead == {"Memory": 0, "File": 1, "File-2": 1}
 
 
 def test_an_output_that_looks_inside_gets_records() -> None:

@@ -51,15 +51,18 @@ finally:
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="counts the CPU time of a child by wait4")
-def test_help_costs_at_most_50_ms_of_cpu_over_bare_python() -> None:
+def test_help_costs_at_most_four_and_a_half_times_what_bare_python_does_on_top() -> None:
+    """That is 50 ms where bare Python takes 11: told by bare Python, since a loaded machine takes longer for both."""
+
     def cpu_s(*arguments: str) -> float:
         child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         return usage.ru_utime + usage.ru_stime
 
-    over = [cpu_s("-m", "swak", "--help") - cpu_s("-c", "pass") for _ in range(7)]
-    assert min(over) <= 0.050, statistics.median(over)
+    rounds = [(cpu_s("-c", "pass"), cpu_s("-m", "swak", "--help")) for _ in range(7)]
+    over = [(whole - bare) / bare for bare, whole in rounds]
+    assert min(over) <= 50 / 11, statistics.median(over)
 
 
 def test_version_names_swak_python_and_platform() -> None:

@@ -8,6 +8,7 @@ from swak.actors.mailbox import FOREVER
 from swak.actors.seat import Seat, Way
 from swak.errors import EndOfInput, Fenced
 from swak.event import EVENTS_MAX, Batch, Chunk, gather, merge
+from swak.formats.json_text import encoded
 from swak.log import get
 from swak.plugin import Input
 from swak.stats import Tally
@@ -131,6 +132,8 @@ class InputSeat(Seat):
                 batches.append(Batch(chunk.body, chunk.tag, ack))
             else:
                 ack.settle()  # only a position, which stands at once when all before it is settled
+        if self.post.stage.as_json:
+            batches = [Batch(encoded(batch.body), batch.tags, batch.ack) for batch in batches]
         for batch in merge(batches) if len(batches) > 1 else batches:
             serial, count = batch.ack.serial, batch.count
             acks = batch.ack.split(len(outlets)) if len(outlets) > 1 else [batch.ack]
