@@ -42,9 +42,14 @@ class Crowd:
         return over and connection.held_bytes >= LIGHT_BYTES and connection is not self._oldest()
 
     def carried(self) -> list[Carried]:
-        """Return the connections that somebody else can go on with, as they are now."""
-        rests = {one: one.rest for one in self.connections}
-        return [Carried(one.sock.dup(), one.peer, rest, one.out) for one, rest in rests.items() if rest is not None]
+        """Give away the connections that somebody else can go on with, as they are now."""
+        left = []
+        for one in list(self.connections):
+            rest = one.rest
+            if rest is not None:
+                self.remove(one)
+                left.append(Carried(one.sock, one.peer, rest, one.out))
+        return left
 
     def _oldest(self) -> Connection | None:
         """Return the connection whose chunk began first."""

@@ -185,7 +185,11 @@ class Berth:
         if entry is not None:
             return entry.sock.dup(), entry.state
         sock = make()
-        self._keep.hold(self, address, sock)
+        try:
+            self._keep.hold(self, address, sock)
+        except OSError:  # no descriptor left
+            sock.close()
+            raise
         return sock, {}
 
     def arrived(self, address: Address) -> list[Carried]:

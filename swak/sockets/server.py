@@ -143,12 +143,16 @@ class Server:
         return not self._aborted and self._berth.hands_on(ended=ended)
 
     def leave(self, rests: Mapping[Connection, tuple[bytes, dict[str, Any]]]) -> None:
-        """Leave the socket that listens to a successor, with these connections: what was not handed out, and more."""
+        """Leave the socket that listens to a successor, with these connections: what was not handed out, and more.
+
+        Only `close` may follow.
+        """
         left = []
         for connection in self.connections:
             if connection in rests and connection.open and not connection.closing:
                 rest, state = rests[connection]
-                left.append(Carried(connection.sock.dup(), connection.host, rest, bytes(connection.out), state))
+                del self._connections[connection]  # it is not ours any more
+                left.append(Carried(connection.sock, connection.host, rest, bytes(connection.out), state))
         self._berth.leave(self._at, left)
 
     def poll(self, wait_s: float) -> list[tuple[Connection, bytes | None]]:

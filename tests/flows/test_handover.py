@@ -277,6 +277,25 @@ def test_another_recipe_is_served_by_the_new_process(web: Web) -> None:
     assert web.numbers() == [0, 2]
 
 
+@pytest.mark.parametrize("ending", ["stop", "signal"])
+def test_a_stop_wins_over_a_handover(web: Web, ending: str) -> None:
+    port = web.up("in_.Tcp(0, host_field=None), out.TimedBuffer('1h')")
+    pid = web.pid
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
+        sock.sendall(b"00000000\n")
+        until(lambda: json.loads(swak(web.folder, "status", "--json").stdout)["events"] == 1, lambda: web.log)
+        web.recipe("in_.Tcp(0, host_field=None)")
+        os.kill(pid, signal.SIGUSR2)
+        until(lambda: "a new process is started" in web.log, lambda: web.log)
+        if ending == "stop":
+            assert swak(web.folder, "stop", "web").returncode == 0
+        else:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: not _alive(pid), lambda: web.log)
+    until(lambda: swak(web.folder, "ps").stderr == "no agent runs\n", lambda: web.log)
+    assert web.numbers() == [0]
+
+
 # How it is asked for, and who may
 
 

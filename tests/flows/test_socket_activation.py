@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors are inherited by number on POSIX only")
 
-MANAGER = """
+STARTER = """
 import os, sys
 pid, count, *command = sys.argv[1:]
 given = [int(one) for one in os.environ.pop("TEST_FDS").split()]
@@ -52,7 +52,7 @@ with open("child.txt", "w") as file:
 """
 
 
-class Manager:
+class Systemd:
     """Opens sockets, and starts `swak up` with them as descriptors 3 and following."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
@@ -78,7 +78,7 @@ class Manager:
         with (self.folder / "log.txt").open("wb") as log:
             self._process = self._stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", MANAGER, pid, count or str(len(numbers)), *command],
+                    [sys.executable, "-c", STARTER, pid, count or str(len(numbers)), *command],
                     cwd=self.folder,
                     env=environ(self.folder) | said,
                     pass_fds=numbers,
@@ -107,9 +107,9 @@ class Manager:
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Iterator[Manager]:
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
     with ExitStack() as stack:
-        yield Manager(tmp_path, stack)
+        yield Systemd(tmp_path, stack)
 
 
 def send(port: int, text: str) -> None:
@@ -120,33 +120,33 @@ def send(port: int, text: str) -> None:
 RAW = 'out.File("out.txt", format="raw")'
 
 
-def test_a_socket_is_known_by_its_address_and_who_connected_early_has_waited(manager: Manager) -> None:
-    port = manager.opens()
+def test_a_socket_is_known_by_its_address_and_who_connected_early_has_waited(systemd: Systemd) -> None:
+    port = systemd.opens()
     send(port, "early\n")
-    manager.starts(f"task(in_.Tcp({port}, host_field=None), {RAW}, name='web')")
-    manager.wrote("early\n")
+    systemd.starts(f"task(in_.Tcp({port}, host_field=None), {RAW}, name='web')")
+    systemd.wrote("early\n")
     send(port, "late\n")
-    manager.wrote("early\nlate\n")
-    assert (manager.folder / "child.txt").read_text() == "closed\n"
-    assert "a socket of the service manager is taken over" in manager.log
-    assert manager.ends() == 0
+    systemd.wrote("early\nlate\n")
+    assert (systemd.folder / "child.txt").read_text() == "closed\n"
+    assert "a socket of the service manager is taken over" in systemd.log
+    assert systemd.ends() == 0
 
 
-def test_a_name_wins_over_the_address(manager: Manager) -> None:
-    first, second = manager.opens(), manager.opens()
+def test_a_name_wins_over_the_address(systemd: Systemd) -> None:
+    first, second = systemd.opens(), systemd.opens()
     source = f"task(in_.Tcp({first}, host_field=None), {RAW}, name='web')"
-    manager.starts(source, names="other:Tcp")
+    systemd.starts(source, names="other:Tcp")
     send(second, "named\n")
-    manager.wrote("named\n")
-    manager.told(
+    systemd.wrote("named\n")
+    systemd.told(
         f"no input wants a socket of the service manager; it is closed [swak.sockets] address=127.0.0.1:{first}"
     )
-    assert manager.ends() == 0
+    assert systemd.ends() == 0
 
 
-def test_datagrams_and_forward_take_theirs(manager: Manager) -> None:
-    stream, beats, packets = manager.opens(), manager.opens(socket.SOCK_DGRAM), manager.opens(socket.SOCK_DGRAM)
-    manager.starts(
+def test_datagrams_and_forward_take_theirs(systemd: Systemd) -> None:
+    stream, beats, packets = systemd.opens(), systemd.opens(socket.SOCK_DGRAM), systemd.opens(socket.SOCK_DGRAM)
+    systemd.starts(
         f"task(in_.Forward(port={stream}), out.Null(), name='one')\n"
         f"task(in_.Udp({packets}, host_field=None), {RAW}, name='two')",
         names="Forward:Forward:",
@@ -156,39 +156,39 @@ def test_datagrams_and_forward_take_theirs(manager: Manager) -> None:
         sock.sendto(b"packet", ("127.0.0.1", packets))
         sock.sendto(b"?", ("127.0.0.1", beats))
         assert sock.recv(10) == b"\0"
-    manager.wrote("packet\n")
-    assert manager.log.count("is taken over") == 3
-    assert manager.ends() == 0
+    systemd.wrote("packet\n")
+    assert systemd.log.count("is taken over") == 3
+    assert systemd.ends() == 0
 
 
-def test_sockets_for_another_process_are_left_alone(manager: Manager) -> None:
-    port = manager.opens()
-    manager.starts("task(in_.Tcp(0), out.Null(), name='web')", pid="1")
-    manager.told("listening")
-    assert (manager.folder / "child.txt").read_text().split()[:-1] == []
-    assert str(port) not in manager.log
-    assert manager.ends() == 0
+def test_sockets_for_another_process_are_left_alone(systemd: Systemd) -> None:
+    port = systemd.opens()
+    systemd.starts("task(in_.Tcp(0), out.Null(), name='web')", pid="1")
+    systemd.told("listening")
+    assert (systemd.folder / "child.txt").read_text().split()[:-1] == []
+    assert str(port) not in systemd.log
+    assert systemd.ends() == 0
 
 
-def test_what_nobody_can_read_is_told_and_closed(manager: Manager) -> None:
-    unheard = manager.opens(listens=False)
-    manager.starts("task(in_.Tcp(0), out.Null(), name='web')", names="Tcp")
-    manager.told(f"it is closed [swak.sockets] address=127.0.0.1:{unheard}")
-    assert manager.ends() == 0
+def test_what_nobody_can_read_is_told_and_closed(systemd: Systemd) -> None:
+    unheard = systemd.opens(listens=False)
+    systemd.starts("task(in_.Tcp(0), out.Null(), name='web')", names="Tcp")
+    systemd.told(f"it is closed [swak.sockets] address=127.0.0.1:{unheard}")
+    assert systemd.ends() == 0
 
 
 @pytest.mark.parametrize("count", ["many", "-1", "99999999999"])
-def test_nonsense_is_told(manager: Manager, count: str) -> None:
-    manager.opens()
-    manager.starts("task(in_.Tcp(0), out.Null(), name='web')", count=count)
-    manager.told("LISTEN_FDS is no number of sockets")
-    assert manager.ends() == 0
+def test_nonsense_is_told(systemd: Systemd, count: str) -> None:
+    systemd.opens()
+    systemd.starts("task(in_.Tcp(0), out.Null(), name='web')", count=count)
+    systemd.told("LISTEN_FDS is no number of sockets")
+    assert systemd.ends() == 0
 
 
-def test_a_descriptor_that_is_no_socket_is_told(manager: Manager) -> None:
-    port = manager.opens()
-    manager.starts(f"task(in_.Tcp({port}, host_field=None), {RAW}, name='web')", count="2")
-    manager.told("a descriptor of LISTEN_FDS is no socket")
+def test_a_descriptor_that_is_no_socket_is_told(systemd: Systemd) -> None:
+    port = systemd.opens()
+    systemd.starts(f"task(in_.Tcp({port}, host_field=None), {RAW}, name='web')", count="2")
+    systemd.told("a descriptor of LISTEN_FDS is no socket")
     send(port, "all the same\n")
-    manager.wrote("all the same\n")
-    assert manager.ends() == 0
+    systemd.wrote("all the same\n")
+    assert systemd.ends() == 0

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
@@ -45,5 +44,5 @@ def test_a_connection_is_carried_with_what_has_come_unless_it_waits_for_acks(pai
         hold(crowd, one, 100, 0.0)
     pair[1].promise("chunk")
     (carried,) = crowd.carried()
-    with closing(carried.sock):
-        assert (carried.peer, carried.rest, carried.out) == ("peer", CHUNK[:100], b"")
+    assert (carried.sock, carried.peer, carried.rest, carried.out) == (pair[0].sock, "peer", CHUNK[:100], b"")
+    assert (crowd.connections, crowd.held_bytes) == ({pair[1]}, 100)
