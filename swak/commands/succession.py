@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from swak.background.launching import own_arguments
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from swak.sockets.inherited import Inherited
     from swak.sockets.kept import Address
     from swak.topology.graph import Topology
+
+
+_NEEDED_SOON = [
+    f"swak.{name}"
+    for name in ("actors.running", "commands.presence", "control.verbs", "control.server", "notify", "metrics.serving")
+] + ["swak.handover.asked", "swak.handover.predecessor"]
+"""What a process that takes over loads beforehand: while it does, nobody serves the sockets."""
 
 
 class Succession:
@@ -47,6 +55,8 @@ class Succession:
             given, self._inherited = self._inherited, []
             adopt(given, wanted, self.keep)
         if self._heir is not None:
+            for name in _NEEDED_SOON:
+                import_module(name)
             self._heir.take(self.keep)
             self.keep.release_but(address for _, address in wanted)
 
