@@ -209,7 +209,7 @@ def _run(  # noqa: PLR0917 - what the options have become
                 with watched(run, metrics):
                     succession.ready(run, presence)
                     code = run_to_end(run, telling, _view(run, topology, telling, given.path or TEXT), presence)
-            again = succession.goes_on()
+            again, topology = succession.goes_on(), run.topology
     return code
 
 

@@ -108,7 +108,8 @@ class Successor:
             code = self._process.wait(LEAVE_S)
         if code is None:
             self._process.kill()
-            self._process.wait()
+            with suppress(subprocess.TimeoutExpired):  # it is in a call that nothing ends; it reads nothing any more
+                self._process.wait(END_S)
         self.channel.close()
         return code
 

@@ -221,9 +221,6 @@ def test_a_new_process_that_dies_has_taken_nothing_away(web: Web, point: str) ->
         assert f"web runs on, as process {pid}" in done.stderr
         assert web.pid == pid
         web.more(SOME)
-        (web.folder / "dies.txt").unlink()
-        web.handed_over()
-        web.more(SOME)
         sender.stop()
     sent = arrived(web, sender)
     web.stopped()
@@ -238,6 +235,9 @@ def test_a_new_process_that_dies_when_all_is_its_own_leaves_the_port_open(web: W
         web.more(2_000)
         done = swak(web.folder, "restart", "--handover", "web")
         assert (done.returncode, web.pid) == (1, pid), done.stderr
+        web.more(2_000)
+        (web.folder / "dies.txt").unlink()
+        web.handed_over()
         web.more(2_000)
         sender.stop()
     sent = arrived(web, sender)
