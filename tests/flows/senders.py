@@ -23,9 +23,10 @@ PAUSE_S = 0.005
 class Sender:
     """Sends bursts from a thread until it is stopped; every error is kept for the test."""
 
-    def __init__(self, port: int, *, first: int = 0, step: int = 1) -> None:
-        self._port, self._next, self._step = port, first, step
-        self._first = first
+    size = BURST
+
+    def __init__(self, port: int) -> None:
+        self._port, self._next = port, 0
         self.errors: list[BaseException] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -33,7 +34,7 @@ class Sender:
     @property
     def numbers(self) -> range:
         """What has been sent."""
-        return range(self._first, self._next, self._step)
+        return range(self._next)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -50,9 +51,8 @@ class Sender:
         assert self.errors == []
 
     def burst(self) -> list[int]:
-        numbers = list(range(self._next, self._next + BURST * self._step, self._step))
-        self._next = numbers[-1] + self._step
-        return numbers
+        first, self._next = self._next, self._next + self.size
+        return list(range(first, self._next))
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self._port), timeout=WAIT_S)
@@ -157,7 +157,9 @@ class Acked(Sender):
 
 
 class Datagrams(Sender):
-    """Datagrams, one by one."""
+    """Datagrams, one by one: 2,000 a second, so that those of a second find room in the kernel."""
+
+    size = BURST // 10
 
     def work(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

@@ -368,9 +368,9 @@ def test_a_service_manager_is_told_which_process_to_look_at(start: Start, tmp_pa
 def test_datagrams_wait_in_the_kernel(web: Web) -> None:
     port = web.up("in_.Udp(0, host_field=None)")
     with Datagrams(port) as sender:
-        web.more(SOME)
+        web.more(SOME // 10)
         web.handed_over()
-        web.more(SOME)
+        web.more(SOME // 10)
         sender.stop()
     sent = arrived(web, sender)
     web.stopped()
