@@ -26,6 +26,8 @@ COMMANDS = {
     "resume": ("swak.commands.steering:resume", "Let a paused stage go on."),
     "inject": ("swak.commands.steering:inject", "Put events into a stage."),
     "stacks": ("swak.commands.steering:stacks", "Print where every thread of an agent is."),
+    "attach": ("swak.commands.attach:attach", "Open a Python prompt inside an agent."),
+    "control": ("swak.commands.control:control", "Say who may control agents over TCP."),
     "check": ("swak.commands.check:check", "Check a recipe without starting anything."),
     "graph": ("swak.commands.graph:graph", "Draw the flow of a recipe."),
     "list": ("swak.commands.list_:list_", "List the plugins that recipes can use."),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
 import sys
 import tempfile
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swak.checkpoint import Checkpoint
 from swak.deadletters import DeadLetters
@@ -26,6 +28,28 @@ if TYPE_CHECKING:
 
 _log = Log("swak.datadir")
 
+OWNER, AGENT_ID = "agent.json", "agent-id"
+"""Files that say whose directory it is, and what tells this agent from all others."""
+
+
+class Owner(NamedTuple):
+    """The agent whose directory it is."""
+
+    name: str
+    recipe: str = ""
+    """The recipe's path; empty where it is no file."""
+    is_given: bool = False
+    """Whether its user gave the name: it then is the same agent, wherever its recipe is."""
+
+
+def owner_of(path: Path) -> Owner | None:
+    """Return whose directory it is; None where that was never written down, or cannot be read."""
+    try:
+        held = json.loads((path / OWNER).read_text(encoding="utf-8"))
+        return Owner(str(held["name"]), str(held["recipe"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
 
 class DataDir:
     """Where an agent keeps its checkpoints and dead letters.
@@ -33,12 +57,15 @@ class DataDir:
     An ephemeral one is a temporary directory: made with the first dead letter, removed at the end unless it holds one.
     """
 
-    def __init__(self, path: Path | None, why: str, limit: Limit | None = None) -> None:
+    def __init__(self, path: Path | None, why: str, limit: Limit | None = None, owner: Owner | None = None) -> None:
         self._path = path
+        self.owner = owner
+        """The agent that it is for; None: of whoever uses it."""
         self.why = why
         """What decided on this directory, for people who look for their files."""
         self.ephemeral = path is None
         self._lock: int | None = None
+        self._agent_id = ""
         self._dead_letters = DeadLetters(lambda: self.dead_letters_path, limit=limit)
 
     @classmethod
@@ -73,10 +100,52 @@ class DataDir:
             raise self._not_usable(error) from error
         try:
             self._take(descriptor)
+            self._check_owner()
         except StateError:
             os.close(descriptor)
             raise
         self._lock = descriptor
+        self._introduce()
+
+    def conflict(self) -> str:
+        """Say why this agent must not use the directory; empty when it may.
+
+        Two recipes of one file name are two agents. A recipe that is not in its old place any more has been moved.
+        """
+        before, now = owner_of(self.path), self.owner
+        if before is None or now is None or now.is_given or not (before.recipe and now.recipe):
+            return ""
+        if before.recipe == now.recipe or not os.path.exists(before.recipe):  # noqa: PTH110 - Path.exists raises where it may not look
+            return ""
+        what = f"{self.path} holds the state of another recipe of that name, {before.recipe}"
+        mend = f"give this one a name of its own (--name NAME); if it is the same agent, say so: --name {now.name}"
+        return str(Problem(what, mend))
+
+    @property
+    def agent_id(self) -> str:
+        """What tells this agent from all others, restart after restart. Without a directory: for this run only."""
+        if not self._agent_id:
+            self._agent_id = ("" if self.ephemeral else read_id(self.path)) or uuid.uuid4().hex
+        return self._agent_id
+
+    def _check_owner(self) -> None:
+        if conflict := self.conflict():
+            raise StateError(conflict)
+
+    def _introduce(self) -> None:
+        """Write down who uses the directory, where that is not known yet. A full disk is no reason not to run."""
+        agent_id, before, now = self.agent_id, owner_of(self.path), self.owner
+        if before is not None and now is not None and before.recipe != now.recipe:
+            tell = _log.info if now.is_given else _log.warning  # it was moved, or else it is another one of that name
+            tell("goes on from the state of another recipe", now=now.recipe, before=before.recipe, path=str(self.path))
+        try:
+            if not (self.path / AGENT_ID).exists():
+                _write(self.path / AGENT_ID, f"{agent_id}\n")
+            if now is not None and before != now._replace(is_given=False):
+                held = {"name": now.name, "recipe": now.recipe}
+                _write(self.path / OWNER, json.dumps(held) + "\n")
+        except OSError as error:
+            _log.warning("it cannot be written down whose directory this is", path=str(self.path), error=error)
 
     def checkpoint(self, flow: str) -> Checkpoint | None:
         """Return the checkpoint of the flow of that name; None where nothing is kept."""
@@ -135,6 +204,35 @@ class DataDir:
         what = f"data directory {self.path} (from {self.why}) cannot be used: {error.strerror or error}"
         mend = "make it writable for the user that runs swak, or name another one with --data-dir DIR"
         return StateError(str(Problem(what, mend)))
+
+
+def read_id(folder: Path) -> str:
+    """Return the id in a data directory; empty where there is none. One that is damaged is told, and left as it is."""
+    try:
+        found = (folder / AGENT_ID).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        _log.warning("the agent's id cannot be read: this run has another one", path=str(folder), error=error)
+        return ""
+    if re.fullmatch(r"[0-9a-f]{32}", found):
+        return found
+    mend = "put the old one back, or remove the file: a new one is made then"
+    _log.error("the agent's id is damaged: this run has another one", path=str(folder / AGENT_ID), mend=mend)
+    return ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a file in its place whole, or leave everything as it is."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        write_all(descriptor, text.encode("utf-8", "surrogateescape"))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+    sync_directory(path.parent)
 
 
 def _resolved(environ: Mapping[str, str]) -> tuple[Path, str]:

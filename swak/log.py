@@ -53,7 +53,10 @@ class Log:
         self._write("warning", event, fields)
 
     def error(self, event: str, /, **fields: Any) -> None:
-        """Tell what somebody must mend. `exc_info=error` (or True, where it is handled) adds the traceback."""
+        """Tell what somebody must mend. `exc_info=error` (or True, where it is handled) adds the traceback.
+
+        `always=True`: it is never held back, however often it is told. For what ends the run.
+        """
         self._write("error", event, fields)
 
     def _write(self, level: Level, event: str, fields: dict[str, Any]) -> None:
@@ -63,10 +66,10 @@ class Log:
         number = _NUMBERS[level]
         if not logger.isEnabledFor(number):
             return
-        exc_info = fields.pop("exc_info", None)
+        exc_info, always = fields.pop("exc_info", None), fields.pop("always", False)
         fields = {**WHERE.get(), **self._fields, **fields}
         text = " ".join([event, *(f"{name}={plain(value)}" for name, value in fields.items())])
-        own = {"swak_event": event, "swak_fields": fields}
+        own = {"swak_event": event, "swak_fields": fields, "swak_always": always}
         logger.log(number, "%s", text, exc_info=exc_info, extra=own, stacklevel=3)
 
 
@@ -78,8 +81,8 @@ def get(name: str) -> Log:
 def configure(level: Level = "info", form: Literal["text", "json"] = "text", stream: TextIO | None = None) -> None:
     """Render every line of this process with structlog, to `stream` or else to what sys.stderr is by then.
 
-    Lines of other libraries (through the standard library's logging) come out the same way, from warnings up. Equal
-    warnings are limited: what repeats is counted instead, so that our own log fills no disk.
+    Lines of other libraries (through the standard library's logging) and Python's warnings come out the same way, from
+    warnings up. What repeats is counted instead of told, so that our own log fills no disk.
     """
     reset()
     import logging  # noqa: PLC0415 - see Log
@@ -90,10 +93,11 @@ def configure(level: Level = "info", form: Literal["text", "json"] = "text", str
     root.addHandler(Handler(form, stream))
     root.setLevel(max(_NUMBERS[level], logging.WARNING))
     logging.getLogger("swak").setLevel(_NUMBERS[level])
+    logging.captureWarnings(True)
 
 
 def flush() -> None:
-    """Tell how many repeated lines were held back and never told. For the end of a run."""
+    """Tell how many repeated lines were suppressed and never told. For the end of a run."""
     for handler in _handlers():
         handler.tell_held()
 
@@ -103,6 +107,8 @@ def reset() -> None:
     for handler in _handlers():
         import logging  # noqa: PLC0415 - see Log
 
+        handler.close()
+        logging.captureWarnings(False)
         logging.getLogger().removeHandler(handler)
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("swak").setLevel(logging.NOTSET)

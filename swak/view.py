@@ -128,6 +128,11 @@ class View:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="swak-view", daemon=True)
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has the terminal to draw on, and does so again and again."""
+        return self._console is not None
+
     def start(self) -> None:
         """Begin to watch."""
         self._thread.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from swak.ack import Origin
-from swak.datadir import DataDir, state_home
+from swak.datadir import DataDir, Owner, owner_of, state_home
 from swak.deadletters import DeadLetter
 from swak.errors import StateError
 from swak.event import Event
@@ -174,3 +174,50 @@ def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
     data_dir.lock()
     data_dir.close()
     data_dir.close()
+
+
+# Whose it is
+
+
+def test_the_id_is_made_once_and_never_changes(tmp_path: Path) -> None:
+    found = set()
+    for _ in range(3):
+        data_dir = DataDir.resolve(str(tmp_path))
+        data_dir.lock()
+        found.add(data_dir.agent_id)
+        data_dir.close()
+    assert len(found) == 1
+    assert found == {(tmp_path / "agent-id").read_text().strip()}
+
+
+def test_two_directories_have_two_ids(tmp_path: Path) -> None:
+    ids = set()
+    for name in ("a", "b"):
+        data_dir = DataDir.resolve(str(tmp_path / name))
+        data_dir.lock()
+        ids.add(data_dir.agent_id)
+        data_dir.close()
+    assert len(ids) == 2
+
+
+def test_an_id_that_is_damaged_is_told_and_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "agent-id").write_text("0123\x1b\n")
+    data_dir = DataDir.resolve(str(tmp_path))
+    data_dir.lock()
+    assert len(data_dir.agent_id) == 32
+    data_dir.close()
+    assert (tmp_path / "agent-id").read_text() == "0123\x1b\n"
+    assert "the agent's id is damaged" in caplog.text
+
+
+def test_whoever_only_looks_makes_no_id(tmp_path: Path) -> None:
+    assert DataDir.resolve(str(tmp_path)).agent_id
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_note_of_the_owner_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "agent.json").write_text('{"name": 1')
+    data_dir = DataDir(tmp_path, "test", owner=Owner("web", "/a/web.py"))
+    data_dir.lock()
+    data_dir.close()
+    assert owner_of(tmp_path) == Owner("web", "/a/web.py")

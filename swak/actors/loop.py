@@ -8,7 +8,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from swak.actors.input import InputSeat
-from swak.log import get
+from swak.log import WHERE, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,7 @@ class MainLoop:
             return False
         if isinstance(seat, InputSeat):
             seat.longest_wait_s = 0.0 if busy else self._rest_s(but=post)
+        token = WHERE.set({"stage": post.name})
         try:
             return seat.step()
         except BaseException as error:
@@ -73,6 +74,8 @@ class MainLoop:
             if isinstance(error, KeyboardInterrupt):
                 raise
             return True
+        finally:
+            WHERE.reset(token)
 
     def _rest_s(self, but: Post | None = None) -> float:
         now = time.monotonic()

@@ -154,3 +154,5 @@ class Stop(NamedTuple):
     """Drain, or stop at once."""
 
     now: bool
+    signal: int | None = None
+    """The signal that says so, when it was one."""

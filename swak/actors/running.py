@@ -119,11 +119,14 @@ class Run:
         """Wait until everything is over. Return whether it is."""
         return self.supervisor.finished.wait(timeout_s)
 
-    def stop(self, *, now: bool = False, handing: bool = False) -> None:
-        """Ask for draining, or for an end at once. When `handing`, sockets are left open for a successor."""
+    def stop(self, *, now: bool = False, signal: int | None = None, handing: bool = False) -> None:
+        """Ask for draining, or for an end at once; because of a signal, perhaps.
+
+        When `handing`, sockets are left open for a successor.
+        """
         self.stopped = True
         self.crew.sockets.handing = handing
-        self.signals.put(Stop(now))
+        self.signals.put(Stop(now, signal))
         if self._loop is not None:
             self._loop.ring()
 

@@ -93,13 +93,16 @@ class Supervisor(Actor):
         elif isinstance(letter, Turned):
             self._turned(letter)
         elif isinstance(letter, Broken):
-            log.error("output is gone for good; the run stops", stage=letter.post.name, reason=letter.reason)
+            log.error(
+                "output is gone for good; the run stops", stage=letter.post.name, reason=letter.reason, always=True
+            )
             self.crew.flow_of(letter.post).failed = True
             self._end_now()
         elif isinstance(letter, Renew):
             if letter.lease is letter.post.lease and not letter.lease.over:
                 self._replace(letter.post, "an operator has asked for it", asked=True)
         elif isinstance(letter, Stop):
+            self.forced_by = letter.signal or self.forced_by
             self._end_now() if letter.now else self._drain()
         elif not isinstance(letter, Over):
             self._drain()  # an envelope of pykka's
@@ -211,7 +214,7 @@ class Supervisor(Actor):
         pause_s = self.settings.pause_s
         final = self.settings.once or self.drain_until is not None or self.settings.fail_fast
         flow.resume_at = None if final else self._clock.monotonic() + pause_s
-        log.error("task failed", task=flow.name, why=why, again_in_s=None if final else pause_s)
+        log.error("task failed", task=flow.name, why=why, again_in_s=None if final else pause_s, always=final)
         for post in flow.posts:
             if post.lease.plugin is not None:
                 post.lease.plugin.ended = final

@@ -131,8 +131,15 @@ def running(among: Sequence[Places]) -> list[Found]:
     return [found for places in among for path in _pid_files(places.run) if (found := _found(path)) is not None]
 
 
+def called(agents: Sequence[Found], named: str) -> list[Found]:
+    """Return those of that name, or else those that run the recipe at that path."""
+    recipe = os.path.abspath(named)  # noqa: PTH100 - no link is resolved, as it was not when it was started
+    by_name = [one for one in agents if one.name == named]
+    return by_name or [one for one in agents if one.details.get("recipe") == recipe]
+
+
 def find(among: Sequence[Places], name: str | None) -> Found:
-    """Return the agent of that name, or the only one. StateError tells which ones there are."""
+    """Return the agent of that name or recipe, or the only one. StateError tells which ones there are."""
     found = running(among)
     if name is None and len(found) == 1:
         return found[0]
@@ -141,9 +148,12 @@ def find(among: Sequence[Places], name: str | None) -> Found:
     if name is None:
         what = f"several agents run: {listed}" if found else "no agent runs"
         raise StateError(str(Problem(what, "name one of them" if found else "start one with: swak up -d RECIPE")))
-    for one in found:
-        if one.name == name:
-            return one
+    meant = called(found, name)
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        several = ", ".join(sorted(one.name for one in meant))
+        raise StateError(str(Problem(f"several agents run {name}: {several}", "name one of them")))
     if not found:
         raise StateError(
             str(Problem(f'"{name}" does not run, and no other agent does', "swak up -d RECIPE starts one"))

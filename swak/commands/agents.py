@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swak.cli import HELP_NAMES
+from swak.commands.away import away, away_options
 from swak.commands.given import EXIT_STATE, columns
 from swak.errors import Problem, StateError
 from swak.log import plain
@@ -33,24 +34,32 @@ LOOK_S = 0.05
 
 
 def agent_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add NAME to a command: it may be left out while only one agent runs."""
-    return click.argument("name", required=False)(command)
+    """Add NAME or RECIPE to a command: may be left out while one agent runs. `--at` says one on another machine."""
+    return click.argument("name", required=False)(away_options(command))
+
+
+def agent_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--name` to a command whose arguments are something else, and `--at`."""
+    return click.option("--name", help="The agent, where several run.")(away_options(command))
 
 
 def found(name: str | None) -> Found:
-    """Return the agent that was named, or the only one. StateError tells which there are."""
+    """Return the agent of this machine that was named, or the only one. StateError tells which there are."""
     from swak.background.naming import find  # noqa: PLC0415 - `--help` needs none of it
     from swak.background.places import of_this_user  # noqa: PLC0415 - as above
 
+    if away(name) is not None:
+        raise click.UsageError("--at: this can only be done on the machine on which the agent runs; log in there")
     return find(of_this_user(), name)
 
 
 def connected(name: str | None) -> Connection:
     """Connect to that agent. ClickException says why it cannot be reached."""
-    from swak.control.client import ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
+    from swak.control.client import Connection, ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
 
+    to = away(name)
     try:
-        return connect(found(name))
+        return connect(found(name)) if to is None else Connection(to, f"the agent at {to.host}:{to.port}")
     except ControlError as error:
         raise click.ClickException(str(error)) from error
 
@@ -114,6 +123,8 @@ def status(name: str | None, *, as_json: bool) -> None:
     click.echo(f"recipe: {plain(told['recipe'])}")
     if told["log"]:
         click.echo(f"log: {told['log']}")
+    where = f", in {plain(told['data_dir'])}" if told.get("data_dir") else ""
+    click.echo(f"agent id: {told.get('agent_id', 'unknown')}{where}")
     figures = ("events", "dead", "errors", "restarts")
     click.echo(", ".join(f"{told[one]} {one}" for one in figures) + age)
     click.echo(columns([(plain(stage), state) for stage, state in told["stages"].items()]))
@@ -138,9 +149,20 @@ def stop(name: str | None, *, now: bool) -> None:
 
     Prints its receipt. With --now it ends at once, and what was in flight is read again at the next start.
 
-    Exit codes: 0 all is well, 1 something was lost or it has not ended yet, 74 no such agent runs.
+    An agent that cannot be asked gets a signal; how it ended is then read in its ledger.
+
+    Exit codes: 0 all is well, 1 something was lost, it has not ended yet, or nobody can say how it ended, 74 no such
+    agent runs.
     """
-    sys.exit(stop_found(found(name), now=now))
+    sys.exit(stop_found(found(name), now=now) if away(name) is None else _stop_away(now=now))
+
+
+def _stop_away(*, now: bool) -> int:
+    """Stop an agent on another machine, and print its receipt. Returns the exit code."""
+    grace_s = 0.0 if now else float(asked(None, "status").get("grace_s", 0)) + STOP_S
+    outcome = asked(None, "stop", now=now, within_s=grace_s)
+    click.echo(outcome["receipt"], nl=False)
+    return int(bool(outcome["troubles"]))
 
 
 def stop_found(agent: Found, *, now: bool) -> int:
@@ -164,7 +186,7 @@ def stop_found(agent: Found, *, now: bool) -> int:
             wait_s = NOW_S if now else STOP_S
     if _gone(agent, wait_s):
         click.echo(f"{agent.name}: stopped", err=True)
-        return int(bool(outcome.get("troubles", not outcome)))
+        return int(bool(outcome["troubles"])) if outcome else _code_by_ledger(agent)
     if not now:
         mend = f"wait (swak logs -f {agent.name}), or end it at once: swak stop --now {agent.name}"
         click.echo(f"Error: {agent.name} (process {agent.pid}) is still there; {mend}", err=True)
@@ -175,9 +197,33 @@ def stop_found(agent: Found, *, now: bool) -> int:
     return 1
 
 
+def _code_by_ledger(agent: Found) -> int:
+    """Return how an agent ended that could not say so itself: 0 only where its ledger says that nothing was lost."""
+    from swak.audit import Audit  # noqa: PLC0415 - few need it
+    from swak.ledger import Ledger  # noqa: PLC0415 - as above
+
+    where = agent.details.get("data_dir")
+    try:
+        held = Ledger(Path(where) / "ledger.json").look() if where else {}
+    except StateError as error:
+        click.echo(f"its ledger does not say how: {error}", err=True)
+        return 1
+    if not held or held["run"]["pid"] != agent.pid:
+        click.echo("nobody can say how: it kept no ledger", err=True)
+        return 1
+    found = Audit(held, time.time_ns())
+    told = [*found.unaccounted, *found.lost]
+    click.echo("\n".join([f"its ledger says: {found.state}", *map(plain, told)]), err=True)
+    return int(found.state != "drained" or bool(told))
+
+
 def _signal(agent: Found, number: int) -> None:
     if agent.runs():  # by its lock: never another process that has its number
-        os.kill(agent.pid, number)
+        try:
+            os.kill(agent.pid, number)
+        except PermissionError:
+            what = f"{agent.name} (process {agent.pid}) is another user's"
+            raise click.ClickException(f"{what}: only that user and root can stop it") from None
 
 
 def _gone(agent: Found, within_s: float) -> bool:

@@ -14,22 +14,24 @@ EXIT_LOST, EXIT_UNACCOUNTED = 1, 4
 
 
 @click.command(context_settings=HELP_NAMES)
+@click.argument("agent", metavar="[NAME|RECIPE]", required=False)
 @click.option("--data-dir", metavar="DIR", help="Where the agent keeps its checkpoints.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def audit(data_dir: str | None, *, as_json: bool) -> None:
+def audit(agent: str | None, data_dir: str | None, *, as_json: bool) -> None:
     """Account for every event and every byte of the run that goes on, or of the last one.
 
-    The figures are the agent's own, kept once a second beside its checkpoints. For each stage they obey a law, and so
-    they do between stages; for each file, the bytes of all runs must follow one another without a gap.
+    The agent may be left out where only one has kept anything. The figures are its own, kept once a second beside its
+    checkpoints. For each stage they obey a law, and so they do between stages; for each file, the bytes of all runs
+    must follow one another without a gap.
 
     Exit codes: 0 all is accounted for, 1 something was lost and is named, 4 something is not accounted for, 74 there
     is no ledger.
     """
     from swak.audit import Audit  # noqa: PLC0415 - `--help` needs none of it
-    from swak.datadir import DataDir  # noqa: PLC0415 - as above
+    from swak.commands.keeping import data_dir_of  # noqa: PLC0415 - as above
     from swak.errors import Problem, StateError  # noqa: PLC0415 - as above
 
-    ledger = DataDir.resolve(data_dir).ledger()
+    ledger = data_dir_of(agent, data_dir).ledger()
     assert ledger is not None, "only a temporary data directory has none"
     held = ledger.look()
     if not held:

@@ -16,11 +16,15 @@ def check(path: str | None, text: str | None, timeout_s: float) -> None:
     Prints "Configuration OK", and for each flow which output can hold up which, and what comes twice or is lost when
     swak is killed; or else every problem with file, line and how to mend it (exit code 78).
     """
+    from swak.background.naming import name_of  # noqa: PLC0415 - `--help` needs none of it
+    from swak.commands.ownlog import warnings  # noqa: PLC0415 - as above
     from swak.outlook import outlook  # noqa: PLC0415 - `--help` needs none of it
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - as above
 
     topology = compile_recipe(load(path, text, timeout_s))
     for warning in topology.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for warning in warnings(topology, name_of(path) if path and path != "-" else "text"):
         click.echo(f"warning: {warning}", err=True)
     click.echo("Configuration OK")
     for flow in topology.flows:

@@ -50,6 +50,13 @@ class Choice(NamedTuple):
         )
 
 
+class KeptIn(NamedTuple):
+    """Whose dead letters are meant; without either, those of the only agent that has any."""
+
+    agent: str | None
+    data_dir: str | None
+
+
 def _ids(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """Read ids, `17`, and ranges of them, `17-42`."""
     found = []
@@ -68,11 +75,12 @@ def _command(name: str, *, ids: bool = True) -> Callable[[Callable[..., Any]], c
         @functools.wraps(asked)
         def function(**given: Any) -> Any:
             try:
-                return asked(**given)
+                return asked(KeptIn(given.pop("agent"), given.pop("data_dir")), **given)
             except OSError as error:
                 raise _refusal(error) from error
 
         options = [
+            click.option("--name", "agent", metavar="NAME", help="The agent, by name or recipe, where several are."),
             click.option("--data-dir", metavar="DIR", help="Where the agent keeps its dead letters."),
             click.option("--flow", metavar="NAME", help="Only those of this flow."),
             click.option("--stage", metavar="NAME", help="Only those that this stage refused."),
@@ -95,12 +103,12 @@ def _refusal(error: OSError) -> Exception:
     return StateError(str(Problem(what, "run this as the user that runs swak, on a disk that has room")))
 
 
-def _shelf(data_dir: str | None) -> tuple[DataDir, Shelf]:
-    from swak.datadir import DataDir  # noqa: PLC0415 - `--help` needs none of it
+def _shelf(kept_in: KeptIn, recipe: str | None = None) -> tuple[DataDir, Shelf]:
+    from swak.commands.keeping import data_dir_of  # noqa: PLC0415 - `--help` needs none of it
     from swak.deadletters import Shelf  # noqa: PLC0415 - as above
     from swak.errors import Problem, StateError  # noqa: PLC0415 - as above
 
-    where = DataDir.resolve(data_dir)
+    where = data_dir_of(kept_in.agent, kept_in.data_dir, recipe)
     if not where.path.is_dir():
         mend = "name the directory of an agent with --data-dir DIR"
         raise StateError(str(Problem(f"{where.path} (from {where.why}): there is no such directory", mend)))
@@ -109,11 +117,11 @@ def _shelf(data_dir: str | None) -> tuple[DataDir, Shelf]:
 
 @_command("ls", ids=False)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def ls(data_dir: str | None, flow: str | None, stage: str | None, reason: str | None, *, as_json: bool) -> None:
+def ls(kept_in: KeptIn, flow: str | None, stage: str | None, reason: str | None, *, as_json: bool) -> None:
     """List what was refused: how many events, when, by which stage, and why."""
     from swak.deadletters.letter import iso  # noqa: PLC0415 - `--help` needs none of it
 
-    where, shelf = _shelf(data_dir)
+    where, shelf = _shelf(kept_in)
     choice = Choice((), flow, stage, reason)
     groups: dict[tuple[str, str, str], list[int]] = {}
     for kept in filter(choice.fits, shelf.letters()):
@@ -154,10 +162,10 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 @_command("show")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many, the oldest first.")
-def show(data_dir: str | None, limit: int | None, **chosen: Any) -> None:
+def show(kept_in: KeptIn, limit: int | None, **chosen: Any) -> None:
     """Show letters in full: those with these IDs (17, or 17-42 for several), or all that fit the options."""
     found = 0
-    _, shelf = _shelf(data_dir)
+    _, shelf = _shelf(kept_in)
     for kept in filter(Choice(**chosen).fits, shelf.letters()):
         if found == limit:
             break
@@ -191,9 +199,9 @@ def _visible(text: str) -> str:
 @_command("export", ids=False)
 @click.option("--id", "ids", metavar="ID", multiple=True, callback=_ids, help="Only these: 17, or 17-42 for several.")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-def export(data_dir: str | None, file: Path | None, **chosen: Any) -> None:
+def export(kept_in: KeptIn, file: Path | None, **chosen: Any) -> None:
     """Write letters to FILE, which must be new, or to standard output: one JSON object a line. They also stay here."""
-    _, shelf = _shelf(data_dir)
+    _, shelf = _shelf(kept_in)
     lines = (kept.line + b"\n" for kept in filter(Choice(**chosen).fits, shelf.letters()))
     if file is None:
         for line in lines:
@@ -214,12 +222,12 @@ def export(data_dir: str | None, file: Path | None, **chosen: Any) -> None:
 @_command("drop")
 @click.option("--all", "everything", is_flag=True, help="Every letter that there is.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def drop(data_dir: str | None, *, everything: bool, yes: bool, **chosen: Any) -> None:
+def drop(kept_in: KeptIn, *, everything: bool, yes: bool, **chosen: Any) -> None:
     """Throw letters away for good: those with these IDs (17, or 17-42 for several), that fit the options, or --all."""
     choice = Choice(**chosen)
     if (choice == Choice()) != everything:
         raise click.UsageError("say which: IDs, --flow, --stage, --reason; or --all alone")
-    where, shelf = _shelf(data_dir)
+    where, shelf = _shelf(kept_in)
     numbers = [kept.number for kept in filter(choice.fits, shelf.letters())]
     if not numbers:
         click.echo("there are no such dead letters", err=True)
@@ -254,8 +262,8 @@ def _free(where: DataDir, shelf: Shelf) -> None:
 @click.option("--grace", callback=duration, default="10s", show_default=True, help="How long draining may take.")
 @recipe_arguments
 def replay(
+    kept_in: KeptIn,
     *,
-    data_dir: str | None,
     path: str | None,
     text: str | None,
     timeout_s: float,
@@ -274,7 +282,7 @@ def replay(
     from swak.commands.replaying import Replay, flows_of, way_into, ways_back  # noqa: PLC0415 - `--help` needs none
 
     recipe = None if into is not None and (path, text) == (None, None) else load(path, text, timeout_s)
-    where, shelf = _shelf(data_dir)
+    where, shelf = _shelf(kept_in, path)
     other = None if into is None else _other(into, timeout_s)
     _lock(where)
     with contextlib.closing(where):

@@ -8,7 +8,7 @@ import sys
 import click
 
 from swak.cli import HELP_NAMES
-from swak.commands.given import duration, load, recipe_arguments
+from swak.commands.given import agent_name, duration, load, recipe_arguments
 
 UNAVAILABLE = 69
 """sysexits.h's EX_UNAVAILABLE: a handshake failed."""
@@ -21,6 +21,7 @@ UNAVAILABLE = 69
     "--connect-timeout", "limit_s", callback=duration, default="10s", show_default=True, help="How long, all at once."
 )
 @click.option("--data-dir", metavar="DIR", help="The directory that `swak up` will be given.")
+@click.option("--name", callback=agent_name, help="The name that `swak up` will be given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(  # noqa: PLR0917 - click calls it by name
     path: str | None,
@@ -29,6 +30,7 @@ def doctor(  # noqa: PLR0917 - click calls it by name
     connect: bool,
     limit_s: float,
     data_dir: str | None,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Look at this machine, the data directory, and what RECIPE needs; say what to do about what is wrong.
@@ -38,6 +40,7 @@ def doctor(  # noqa: PLR0917 - click calls it by name
     Exit codes: 0 all is well or there are warnings only, 1 something is wrong here, 69 a handshake failed, 78 bad
     recipe.
     """
+    from swak.commands.presence import Given  # noqa: PLC0415 - `--help` needs none of it
     from swak.doctor.finding import Finding, lines  # noqa: PLC0415 - `--help` needs none of it
     from swak.doctor.machine import ClockLook, machine  # noqa: PLC0415 - as above
     from swak.doctor.needs import needs  # noqa: PLC0415 - as above
@@ -51,7 +54,9 @@ def doctor(  # noqa: PLR0917 - click calls it by name
     clock = ClockLook()
     topology = compile_recipe(load(path, text, timeout_s)) if given else None
     reached = handshakes(topology, limit_s) if topology is not None and connect else []
-    found: list[Finding] = [*machine(), clock.finding(), *data_directory(data_dir)]
+    owner = Given(path, text, name, None).owner if given or name else None
+    flows = [flow.name for flow in topology.flows] if topology is not None else []
+    found: list[Finding] = [*machine(), clock.finding(), *data_directory(data_dir, owner, flows)]
     found += [*(needs(topology) if topology is not None else []), *reached]
     code = int(any(one.level == "failed" for one in found))
     code = UNAVAILABLE if any(one.level == "failed" for one in reached) else code

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swak.cli import HELP_NAMES
-from swak.commands.agents import agent_argument, connected
+from swak.commands.agents import agent_argument, agent_option, connected
 
 if TYPE_CHECKING:
     from swak.control.client import Connection
@@ -84,7 +84,7 @@ def top(name: str | None) -> None:
 
 @click.command(context_settings=HELP_NAMES)
 @click.argument("stage", required=False)
-@click.option("--name", help="The agent, where several run.")
+@agent_option
 @click.option("--where", default="", help='Only events for which this holds, e.g. "status >= 500".')
 @click.option("--sample", type=click.IntRange(min=1), default=1, help="Only each N-th of them.", metavar="N")
 @click.option("--limit", type=click.IntRange(min=0), default=0, help="End after so many.", metavar="N")

@@ -14,6 +14,8 @@ from swak import log
 from swak.background.launching import own_arguments
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
+from swak.commands.remote import control_wanted, open_door
+from swak.datadir import Owner
 from swak.errors import StateError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
+    from swak.control.door import Door
     from swak.control.server import Server, Verb
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
@@ -46,6 +49,16 @@ class Given(NamedTuple):
         return self.path is None or self.path == "-"
 
     @property
+    def recipe(self) -> str:
+        """The recipe's path; empty where it is no file."""
+        return "" if self.path is None or self.is_text else os.path.abspath(self.path)  # noqa: PTH100 - no link is resolved
+
+    @property
+    def owner(self) -> Owner:
+        """Whose data directory it is that this agent uses."""
+        return Owner(self.own_name, self.recipe, self.name is not None)
+
+    @property
     def own_name(self) -> str:
         """The name that was given, or else what the recipe says."""
         if self.name:
@@ -64,6 +77,7 @@ class Presence:
         self._claim = owned
         self._details = details
         self._server: Server | None = None
+        self._door: Door | None = None
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
@@ -73,6 +87,11 @@ class Presence:
     def note(self, name: str, value: object) -> None:
         """Have others know one thing more."""
         self._details[name] = value
+
+    @property
+    def log(self) -> str:
+        """The log's path, in the background; else empty."""
+        return str(self._details["log"])
 
     def serve(self, run: object) -> None:
         """Listen for those who ask, once the run has been started."""
@@ -87,13 +106,16 @@ class Presence:
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = socket_path(self._claim.pid_path.parent, self.name)
-                server = Server(path, self._agent.verbs(), time.monotonic)
+                server = Server(path, self._agent.verbs(), time.monotonic, self._door)
                 server.start()
             except (OSError, StateError) as error:
                 _log.warning("there is no control socket; the agent runs all the same", error=error)
             else:
                 self._server = server
                 self._details["socket"] = str(path)
+        if self._server is None and self._door is not None:
+            self._server = Server(None, self._agent.verbs(), time.monotonic, self._door)
+            self._server.start()
         self._claim.describe(self._details)
         if self.given.ready_fd is not None:
             from swak.background.launching import Announcement  # noqa: PLC0415 - only in the background
@@ -101,6 +123,11 @@ class Presence:
             ready = {"name": self.name, "pid": os.getpid(), "log": self._details["log"]}
             self._announcement = Announcement(self.given.ready_fd, ready)
             self._announcement.start(run.snapshot)
+
+    def listen_at(self, door: Door) -> None:
+        """Have those served, too, who come over TCP. Before `serve`; it is closed with the rest."""
+        self._door = door
+        self._details["control"] = door.address
 
     def end(self, code: int, receipt: Receipt) -> None:
         """Tell those who have stopped the run how it ended."""
@@ -127,6 +154,8 @@ class Presence:
             self._announcement.withdraw()
         if self._server is not None:
             self._server.close()
+        if self._door is not None:
+            self._door.close()
         if self._log_file is not None:
             self._log_file.stop()
         self._claim.release()
@@ -137,9 +166,12 @@ class Presence:
 
 @contextlib.contextmanager
 def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
-    """Be found as long as the block lasts. StateError as of `present`."""
+    """Be found as long as the block lasts. StateError as of `present`; others as of `open_door`."""
+    control = control_wanted()
     presence = present(given, "" if where.ephemeral else str(where.path))
     try:
+        if control is not None:
+            open_door(presence, control)
         yield presence
     finally:
         if presence is not None:
@@ -160,7 +192,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         _log.info("this agent has no name: it cannot be controlled", error=error)
         return None
     details = {
-        "recipe": os.path.abspath(given.path) if given.path and not given.is_text else given.own_name,  # noqa: PTH100 - no link is resolved
+        "recipe": given.recipe or given.own_name,
         "check": ["-e", given.text] if given.path is None else [given.path],
         "argv": own_arguments(sys.argv[2:]),
         "cwd": os.getcwd(),  # noqa: PTH109 - as text
@@ -170,6 +202,7 @@ def present(given: Given, data_dir: str) -> Presence | None:
         "background": given.background,
         "log": "",
         "socket": "",
+        "control": "",
     }
     presence = Presence(given, owned, details, passing)
     if given.background:

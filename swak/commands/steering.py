@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from swak.cli import HELP_NAMES
-from swak.commands.agents import agent_argument, asked
+from swak.commands.agents import agent_argument, agent_option, asked
 from swak.commands.given import duration
 from swak.log import plain
 
@@ -25,7 +25,6 @@ CHARS_AT_ONCE = 150_000
 """Of events in one request: as JSON a character takes six bytes at most, and a request may have a MiB."""
 
 stage_argument = click.argument("stage")
-agent_option = click.option("--name", help="The agent, where several run.")
 
 
 @click.command(context_settings=HELP_NAMES)

@@ -39,6 +39,7 @@ class Succession:
     def __init__(self, given: Given, heir: Heir | None, inherited: list[Inherited]) -> None:
         self.given = given
         self.keep = Keep()
+        self.keep.wish = self.ask
         self._heir = heir
         self._inherited = inherited
         self._own = own_arguments(sys.argv[2:])

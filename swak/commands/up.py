@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -13,28 +12,30 @@ import click
 from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
+from swak.commands.remote import control_options
+from swak.commands.signals import BY_SIGNAL, signals_served
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from queue import SimpleQueue
 
     from swak.actors.running import Run, Settings
     from swak.commands.presence import Given, Presence
+    from swak.datadir import DataDir
+    from swak.deadletters import Limit
     from swak.options import Duration, Size
     from swak.recipe import Recipe
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
     from swak.view import View
 
-OK, TROUBLE, BY_SIGNAL = 0, 1, 128
+OK, TROUBLE = 0, 1
 """Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
 
 WAIT_S = 0.5 if sys.platform == "win32" else 60.0
 """How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 class Running(Protocol):
@@ -120,6 +121,7 @@ class Telling(NamedTuple):
     envvar="SWAK_METRICS",
     help="Serve /metrics for Prometheus, /healthz and /readyz there; port 0: a free one, which the log names.",
 )
+@control_options
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
@@ -150,8 +152,8 @@ def up(  # noqa: PLR0917 - click calls it by name
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
 
-    State is kept in --data-dir, $SWAK_DATA_DIR, $SWAK_HOME/data or where the platform keeps such things; a recipe given
-    as text keeps state only when one of the first three is set.
+    State is kept in --data-dir, $SWAK_DATA_DIR, or in a folder of the agent's name in $SWAK_HOME/data or where the
+    platform keeps such things; a recipe given as text keeps state only when one of the first three is set.
 
     Exit codes: 0 all is well, 1 something was lost or a task failed, 2 wrong usage, 74 the data directory cannot be
     used or the name is taken, 78 bad recipe, 128 + N when signal N had to be sent twice.
@@ -164,15 +166,14 @@ def up(  # noqa: PLR0917 - click calls it by name
     if detach and not given.background:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
-    from swak.datadir import DataDir  # noqa: PLC0415 - see above
     from swak.deadletters import Limit  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
 
-    def settings() -> Settings:
-        named = data_dir or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
-        where = DataDir.resolve(data_dir, ephemeral or not named, Limit(dead_letters_max, dead_letters_full))
+    def settings(topology: Topology) -> Settings:
+        kept_in = None if ephemeral else data_dir or ""
+        where = _kept_in(given, topology, kept_in, Limit(dead_letters_max, dead_letters_full))
         return Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
 
     try:
@@ -188,12 +189,13 @@ def up(  # noqa: PLR0917 - click calls it by name
 def _run(  # noqa: PLR0917 - what the options have become
     given: Given,
     recipe: Callable[[], Recipe],
-    settings: Callable[[], Settings],
+    settings: Callable[[Topology], Settings],
     telling: Telling,
     metrics: Where | None,
     handover_fd: int | None,
 ) -> int:
     """Run a recipe until it ends, or another process goes on with it. Returns the exit code."""
+    from swak.commands.ownlog import heed_own_log  # noqa: PLC0415 - see above
     from swak.commands.presence import presented  # noqa: PLC0415 - see above
     from swak.commands.succession import succeeding  # noqa: PLC0415 - see above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
@@ -203,8 +205,9 @@ def _run(  # noqa: PLR0917 - what the options have become
         topology = compile_recipe(recipe())
         succession.begin(topology)
         while again:  # once more when the process that was to take over has died
-            chosen = settings()._replace(sockets=succession.keep)
+            chosen = settings(topology)._replace(sockets=succession.keep)
             with presented(succession.given, chosen.data_dir) as presence:
+                heed_own_log(topology, presence.log if presence is not None else "")
                 run = _made(topology, chosen)
                 with watched(run, metrics):
                     succession.ready(run, presence)
@@ -223,6 +226,17 @@ def _in_background(given: Given) -> int:
     return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
 
 
+def _kept_in(given: Given, topology: Topology, option: str | None, limit: Limit) -> DataDir:
+    """Choose where state is kept. None: nowhere; and so it is for a recipe that is a text, where nothing says where."""
+    from swak.homes import choose, tell_left_behind  # noqa: PLC0415 - `swak up --help` needs none
+
+    flows = [flow.name for flow in topology.flows]
+    named = option or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
+    where = choose(given.owner, flows, option, ephemeral=option is None or not named, limit=limit)
+    tell_left_behind(where, flows)
+    return where
+
+
 def _made(topology: Topology, settings: Settings) -> Run:
     from swak.actors.running import Run  # noqa: PLC0415 - see above
     from swak.memory import tune  # noqa: PLC0415 - see above
@@ -238,8 +252,8 @@ def _made(topology: Topology, settings: Settings) -> Run:
 
 def run_to_end(run: Running, telling: Telling, view: View | None, presence: Presence | None = None) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
-    try:
-        with _signals_to(run.signals):
+    with signals_served(run, view):
+        try:
             run.start()
             if presence is not None:
                 presence.serve(run)
@@ -253,9 +267,9 @@ def run_to_end(run: Running, telling: Telling, view: View | None, presence: Pres
                 if view is not None:
                     view.stop()
             receipt = run.receipt()
-    finally:
-        run.close()
-    code = _finish(receipt, telling, run.forced_by)
+        finally:
+            run.close()
+        code = _finish(receipt, telling, run.forced_by)
     if presence is not None:
         presence.end(code, receipt)
     return code
@@ -276,20 +290,6 @@ def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
     if forced_by is not None:
         return BY_SIGNAL + forced_by
     return TROUBLE if found else OK
-
-
-@contextlib.contextmanager
-def _signals_to(signals: SimpleQueue[int]) -> Iterator[None]:
-    """Have signals put into a queue: all that a handler may safely do. What nohup or a shell ignores stays ignored."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    chosen = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in chosen:
-        signal.signal(number, lambda caught, _frame: signals.put(caught))
-    try:
-        yield
-    finally:
-        for number in chosen:
-            signal.signal(number, before[number])
 
 
 def _view(run: Running, topology: Topology, telling: Telling, name: str) -> View | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from swak.errors import Problem, SwakError
+from swak.forward.tls import Tls, client_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 ANSWER_S = 10.0
 """How long an answer may take besides what the request itself waits for."""
 CLOSED = "has closed the connection: it has ended, or was stopped"
+HUNG_UP = "has hung up without a word: it knows neither our token nor our certificate"
+TLS_END = "SSLEOFError"
+"""How TLS says that the other side has closed the connection; by name, as whoever speaks no TLS does not import it."""
 LINE_BYTES = 64 * 1024 * 1024
 
 
@@ -27,24 +31,28 @@ class ControlError(SwakError):
         self.code = code
 
 
+class Away(NamedTuple):
+    """An agent that is reached over TCP."""
+
+    host: str
+    port: int
+    tls: Tls
+    """Our certificate and key, and the authority whose agents we trust."""
+    token: str | None = None
+    """None: our certificate says who we are."""
+
+
 class Connection:
     """A connection to one agent. Not for several threads."""
 
-    def __init__(self, path: str, name: str = "the agent") -> None:
-        """Connect. ControlError says why that cannot be."""
+    def __init__(self, to: str | Away, name: str = "the agent") -> None:
+        """Connect, to a path on this machine or to an agent away. ControlError says why that cannot be."""
         self.name = name
-        if not hasattr(socket, "AF_UNIX"):
-            raise ControlError(str(Problem("this system has no Unix sockets", "agents cannot be controlled here")))
-        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._sock.settimeout(ANSWER_S)
-        try:
-            self._sock.connect(path)
-        except OSError as error:
-            self._sock.close()
-            mend = "look at its log: swak logs"
-            raise ControlError(str(Problem(f"{name} cannot be reached at {path}: {error}", mend))) from error
+        self._sock = _local(to, name) if isinstance(to, str) else _away(to, name)
         self._file = self._sock.makefile("rb")
         self._serial = 0
+        self._silent = CLOSED if isinstance(to, str) else HUNG_UP
+        """What it means when it closes the connection now."""
 
     def __enter__(self) -> Self:
         return self
@@ -64,33 +72,37 @@ class Connection:
             pass  # what comes before the last line is for those who stream
         return told
 
+    def tell(self, verb: str, **given: Any) -> int:
+        """Send a request and do not wait: what is answered is passed over. Returns its id. OSError: it has gone."""
+        self._serial += 1
+        wanted = {name: value for name, value in given.items() if value is not None}
+        self._sock.sendall(json.dumps({"id": self._serial, "verb": verb, **wanted}).encode() + b"\n")
+        return self._serial
+
     def stream(self, verb: str, *, within_s: float | None = None, **given: Any) -> Iterator[dict[str, Any]]:
         """Yield each line that comes, the answer last. `within_s` None: they may come at any time."""
-        self._serial += 1
-        request = {
-            "id": self._serial,
-            "verb": verb,
-            **{name: value for name, value in given.items() if value is not None},
-        }
         self._sock.settimeout(None if within_s is None else within_s + ANSWER_S)
         try:
-            self._sock.sendall(json.dumps(request).encode() + b"\n")
+            serial = self.tell(verb, **given)
             while True:
                 line = self._file.readline(LINE_BYTES)
                 if not line.endswith(b"\n"):
-                    raise ControlError(f"{self.name} {CLOSED}")
+                    raise ControlError(f"{self.name} {self._silent}")
+                self._silent = CLOSED
                 told: dict[str, Any] = json.loads(line)
+                if told.get("id") not in (serial, None):
+                    continue  # of a request that nobody waits for any more
                 if told.get("ok") is False:
                     raise ControlError(str(told.get("error")), str(told.get("code")))
                 yield told
                 if "ok" in told:
                     return
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise ControlError(f"{self.name} {CLOSED}") from error
         except TimeoutError as error:
             raise ControlError(f"{self.name} does not answer") from error
         except (OSError, ValueError) as error:
-            raise ControlError(f"{self.name}: {error}") from error
+            if isinstance(error, BrokenPipeError | ConnectionResetError) or type(error).__name__ == TLS_END:
+                raise ControlError(f"{self.name} {self._silent}") from error
+            raise ControlError(f"{self.name}: {_told(error)}") from error
 
 
 def connect(found: Found) -> Connection:
@@ -100,3 +112,51 @@ def connect(found: Found) -> Connection:
         what = f'"{found.name}" (process {found.pid}) has no control socket'
         raise ControlError(str(Problem(what, "it is just beginning, or its log says why: swak logs")))
     return Connection(str(path), f'"{found.name}"')
+
+
+def _local(path: str, name: str) -> socket.socket:
+    if not hasattr(socket, "AF_UNIX"):
+        raise ControlError(str(Problem("this system has no Unix sockets", "agents can be controlled over TCP: --at")))
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(ANSWER_S)
+    try:
+        sock.connect(path)
+    except OSError as error:
+        sock.close()
+        mend = "look at its log: swak logs"
+        raise ControlError(str(Problem(f"{name} cannot be reached at {path}: {error}", mend))) from error
+    return sock
+
+
+def _away(to: Away, name: str) -> socket.socket:
+    """Connect, encrypt, and say who we are. Whether we are let in shows with the first answer."""
+    try:
+        context = client_context(to.tls)
+        sock = socket.create_connection((to.host, to.port), ANSWER_S)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            encrypted = context.wrap_socket(sock, server_hostname=to.host)
+        except BaseException:
+            sock.close()
+            raise
+        try:
+            encrypted.sendall(json.dumps({"token": to.token}).encode() + b"\n")
+        except OSError as error:
+            encrypted.close()
+            told = _told(error) if "ALERT" in str(error) else HUNG_UP
+            raise ControlError(f"{name} {told}") from error
+    except (OSError, ValueError) as error:
+        raise ControlError(f"{name} cannot be reached: {_told(error)}") from error
+    return encrypted
+
+
+def _told(error: Exception) -> str:
+    """Return an error in words. TLS names its own with an underscored sign, e.g. of an alert that was sent to us."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    verified, reason = getattr(error, "verify_message", ""), str(getattr(error, "reason", None) or "")
+    if verified:
+        return f"its certificate is not accepted here: {verified}"
+    if "ALERT" in reason:
+        return f"it does not accept our certificate ({reason.partition('ALERT_')[2].replace('_', ' ').lower()})"
+    return str(reason or getattr(error, "strerror", None) or error).replace("_", " ")

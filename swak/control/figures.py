@@ -9,6 +9,8 @@ from swak.stats import Reasons, StageView, Tally
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from swak.actors.running import Run
+
 COUNTS = ("into", "made", "out", "merged", "held")
 
 
@@ -27,3 +29,23 @@ def read_view(told: Mapping[str, Any]) -> StageView:
     tally.filtered, tally.dead = Reasons(told["tally"]["filtered"]), Reasons(told["tally"]["dead"])
     known = {name: told[name] for name in StageView._fields if name in told}
     return StageView(**{**known, "tally": tally})
+
+
+def word_for(run: Run) -> str:
+    """Return the one word for how a run is."""
+    return "draining" if run.draining else "running"
+
+
+def state_of(run: Run) -> dict[str, Any]:
+    """Return how a run goes, in few figures: what `swak status` shows."""
+    views = run.snapshot()
+    oldest_s = max((view.oldest_s for view in views if view.oldest_s is not None), default=None)
+    return {
+        "state": word_for(run),
+        "events": sum(view.tally.out for view in views if view.kind == "input"),
+        "dead": sum(view.tally.dead.total() for view in views),
+        "errors": sum(view.errors for view in views),
+        "restarts": sum(view.restarts for view in views),
+        "oldest_s": None if oldest_s is None else round(oldest_s, 3),
+        "stages": {f"{view.flow}/{view.stage}": view.state for view in views},
+    }

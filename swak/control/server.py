@@ -1,4 +1,4 @@
-"""The control socket: one thread for all clients, which waits for none of them and uses a tenth of a core at most."""
+"""The control sockets: one thread for all clients, which waits for none of them and uses a tenth of a core at most."""
 
 from __future__ import annotations
 
@@ -11,23 +11,33 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from swak.background.places import private_folder
-from swak.control.peers import may_control, user_of
+from swak.control.peers import may_control, process_of, user_of
 from swak.control.protocol import REQUEST_BYTES, Request, RequestError, answer, encode, id_of, read_request, refusal
+from swak.control.rights import READS, Right
 from swak.control.thrift import Thrift
+from swak.forward.tls import receive, send
 from swak.log import Log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from swak.control.door import Admitted, Door
+
 CLIENTS_MAX = 128
+REMOTE_MAX = 64
+"""Of them over TCP: whoever comes from there leaves room for those on the machine."""
 WORKING_MAX = 8
 """Requests of one client that are under way at a time; further ones wait in its socket."""
 OUT_BYTES = 256 * 1024
 """What may wait for a client that does not read: beyond it, nothing is read of it, and a tap drops."""
 READ_BYTES = 64 * 1024
+SEEN = READS | {"evaluate"}
+"""Verbs that are not in the log each time: they change nothing, or say themselves what they do."""
 TICK_S = 0.02
 """How often requests that take their time are looked at."""
+LOOK_S = 1.0
+"""How often it is looked whether those who came over TCP still have a right."""
 STALL_S = 60.0
 """How long a client may leave something unread before it is shut out."""
 LINGER_S = 1.0
@@ -44,9 +54,9 @@ _log = Log("swak.control")
 class Client:
     """One connection."""
 
-    def __init__(self, sock: socket.socket, user: int | None) -> None:
+    def __init__(self, sock: socket.socket, right: Right) -> None:
         self.sock = sock
-        self.user = user
+        self.right = right
         self.given = bytearray()
         self.out = bytearray()
         self.working: dict[int, tuple[Any, Work]] = {}
@@ -68,10 +78,16 @@ class Client:
 
 
 class Server:
-    """Listens on a Unix socket that only its owner may open, and does what clients ask for, verb by verb."""
+    """Listens on a Unix socket that only its owner may open, and does what clients ask for, verb by verb.
 
-    def __init__(self, path: Path, verbs: Mapping[str, Verb], clock: Callable[[], float]) -> None:
+    With a `door`, who has a right comes in over TCP, too; without a `path`, nobody else.
+    """
+
+    def __init__(
+        self, path: Path | None, verbs: Mapping[str, Verb], clock: Callable[[], float], door: Door | None = None
+    ) -> None:
         self.path = path
+        self._door = door
         self._verbs = verbs
         self._clock = clock
         self._clients: dict[int, Client] = {}
@@ -85,21 +101,14 @@ class Server:
 
     def start(self) -> None:
         """Listen. OSError when the socket cannot be made. The name has to be ours: what is in its place is removed."""
-        private_folder(self.path.parent)
-        self.path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(os.fspath(self.path))
-            self.path.chmod(0o600)
-            listener.listen(CLIENTS_MAX)
-        except OSError:
-            listener.close()
-            raise
-        for sock in (listener, self._woken, self._wake):
+        if self.path is not None:
+            self._listener = _listening(self.path)
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        for sock in (self._woken, self._wake):
             sock.setblocking(False)
-        self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
+        if self._door is not None:
+            self._door.open(self._selector)
         self._thread.start()
 
     def close(self) -> None:
@@ -113,7 +122,7 @@ class Server:
         for sock in (self._listener, self._wake, self._woken):
             if sock is not None:
                 sock.close()
-        if self._listener is not None:
+        if self._listener is not None and self.path is not None:
             self.path.unlink(missing_ok=True)
 
     # The thread
@@ -125,6 +134,8 @@ class Server:
             while until is None or (self._clock() < until and any(one.out or one.working for one in self._now())):
                 if self._closing and until is None:
                     until = self._clock() + LINGER_S
+                    if self._door is not None:
+                        self._door.close()
                     for client in self._now():
                         client.ending = True
                 self._round()
@@ -133,6 +144,8 @@ class Server:
         except Exception as error:  # noqa: BLE001 - the run must not end because nobody can look at it any more
             _log.error("control has ended; the run goes on", exc_info=error)
         finally:
+            if self._door is not None:
+                self._door.close()
             for client in self._now():
                 self._drop(client)
 
@@ -140,16 +153,29 @@ class Server:
         return list(self._clients.values())
 
     def _round(self) -> None:
-        busy = any(one.working or one.out for one in self._now())
-        for key, _ in self._selector.select(TICK_S if busy or self._closing else None):
+        arrived = False
+        for key, _ in self._selector.select(self._patience_s()):
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._woken:
                 self._woken.recv(READ_BYTES)
+            elif self._door is not None and key.data is self._door:
+                arrived = arrived or self._door.listens_at(key.fileobj)
             else:
                 self._guarded(key.data, self._receive)
+        if self._door is not None and not self._closing:
+            for one in self._door.step(arrived=arrived):
+                self._let_in(one)
+            self._look_again(self._door)
         for client in self._now():
             self._guarded(client, self._go_on)
+
+    def _patience_s(self) -> float | None:
+        """Return when it has to be looked at something again that nobody tells of."""
+        busy = any(one.working or one.out for one in self._now()) or (self._door is not None and self._door.busy)
+        if busy or self._closing:
+            return TICK_S
+        return LOOK_S if any(one.right.grant is not None for one in self._now()) else None
 
     def _guarded(self, client: Client, step: Callable[[Client], None]) -> None:
         try:
@@ -178,15 +204,34 @@ class Server:
                 _log.warning("control is refused to another user", user=user)
             sock.close()
             return
-        client = self._clients[sock.fileno()] = Client(sock, user)
-        self._selector.register(sock, selectors.EVENT_READ, client)
+        self._add(Client(sock, Right(f"user {user}, process {process_of(sock)}")))
+
+    def _let_in(self, admitted: Admitted) -> None:
+        """Serve somebody who has come over TCP and has shown a right."""
+        client = Client(admitted.sock, admitted.right)
+        client.given = admitted.given
+        if sum(one.right.grant is not None for one in self._now()) >= REMOTE_MAX or len(self._clients) >= CLIENTS_MAX:
+            client.out += refusal(None, RequestError("busy", f"{REMOTE_MAX} clients are connected over TCP already"))
+            client.closing = True
+        self._add(client)
+
+    def _add(self, client: Client) -> None:
+        self._clients[client.sock.fileno()] = client
+        self._selector.register(client.sock, selectors.EVENT_READ, client)
+
+    def _look_again(self, door: Door) -> None:
+        """Hang up on those whose right has been taken away."""
+        remote = [one for one in self._now() if one.right.grant is not None]
+        for client in remote if remote and door.is_due(LOOK_S) else ():
+            if not door.holds(client.right):
+                _log.warning("control over TCP: a right was taken away", who=client.right.who)
+                self._drop(client)
 
     def _receive(self, client: Client) -> None:
-        part = client.sock.recv(READ_BYTES)
-        if not part:
+        part = receive(client.sock, READ_BYTES)
+        if part == b"":
             self._drop(client)  # whatever is under way for it has nobody to go to
-            return
-        client.given += part
+        client.given += part or b""
 
     def _go_on(self, client: Client) -> None:
         """Begin what it has asked for, go on with what is under way, send what there is."""
@@ -221,7 +266,11 @@ class Server:
         try:
             request = read_request(line)
             number = request.id
-            made = self._verb(request)(request, client)
+            verb = self._verb(request)
+            client.right.check(request.verb)
+            if client.right.grant is not None and request.verb not in SEEN:
+                _log.info("control over TCP", who=client.right.who, verb=request.verb)
+            made = verb(request, client)
         except RequestError as error:
             client.out += refusal(id_of(error) if number is None else number, error)
             return
@@ -250,10 +299,9 @@ class Server:
         client.working.pop(serial, None)
 
     def _send(self, client: Client) -> None:
-        with suppress(BlockingIOError):
-            while client.out:
-                del client.out[: client.sock.send(client.out)]
-                client.stalled_since = None
+        while client.out and (sent := send(client.sock, client.out)):
+            del client.out[:sent]
+            client.stalled_since = None
         if client.out:
             now = self._clock()
             client.stalled_since = now if client.stalled_since is None else client.stalled_since
@@ -271,6 +319,22 @@ class Server:
             work.close()
         client.working.clear()
         client.sock.close()
+
+
+def _listening(path: Path) -> socket.socket:
+    """Return a socket that only its owner may open. OSError when it cannot be made."""
+    private_folder(path.parent)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(os.fspath(path))
+        path.chmod(0o600)
+        listener.listen(CLIENTS_MAX)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
 
 
 def _line_of(client: Client) -> bytes | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import __version__
 from swak.actors.messages import Renew
-from swak.control.figures import told_view
+from swak.control.attaching import Attaching
+from swak.control.figures import state_of, told_view, word_for
+from swak.control.flushing import FLUSH_S, flushing, hurry
 from swak.control.injecting import Injector
 from swak.control.protocol import VERSION, Request, RequestError
+from swak.control.stacks import stacks
 from swak.control.stages import find
 from swak.control.tapping import Tap, condition, watch
 from swak.log import Log
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from swak.actors.running import Run
     from swak.control.server import Client, Told, Verb, Work
 
-FLUSH_S, RENEW_S, INJECT_S = 10.0, 10.0, 10.0
+RENEW_S, INJECT_S = 10.0, 10.0
 """How long these wait by default."""
 WAIT_MAX_S = 3600.0
-FRAMES_MAX = 50
-"""Frames shown of each stack, the innermost ones."""
 
 _log = Log("swak.control")
 
@@ -56,6 +54,7 @@ class Agent:
         self.recipe = recipe
         self.outcome: Outcome | None = None
         """Set when the run is over and its receipt was made."""
+        self._attaching = Attaching(run, {"status": self.status, "stacks": self.stacks})
         self._details = dict(details)
         self._began_s = time.monotonic()
         self._meter: Meter | None = None
@@ -65,6 +64,7 @@ class Agent:
     def verbs(self) -> dict[str, Verb]:
         """Return the verbs by name."""
         return {
+            **self._attaching.verbs(),
             "hello": self.hello,
             "status": self.status,
             "snapshot": self.snapshot,
@@ -81,31 +81,24 @@ class Agent:
 
     # Looking
 
-    def hello(self, request: Request, _client: Client) -> Told:
+    def hello(self, request: Request, client: Client) -> Told:
         """Tell who is here, and what can be asked for."""
         request.all_taken()
-        return {"protocol": VERSION, "swak": __version__, "name": self.name, "verbs": sorted(self.verbs())}
+        told = {"protocol": VERSION, "swak": __version__, "name": self.name, "role": client.right.role}
+        return {**told, "verbs": sorted(self.verbs())}
 
     def status(self, request: Request, _client: Client) -> Told:
         """Tell how it goes, in few figures."""
         request.all_taken()
-        views = self.run.snapshot()
-        oldest_s = max((view.oldest_s for view in views if view.oldest_s is not None), default=None)
-        inputs = [view for view in views if view.kind == "input"]
         told = {
             "name": self.name,
             "pid": os.getpid(),
-            "state": self._state(),
             "recipe": self.recipe,
             "uptime_s": round(time.monotonic() - self._began_s, 3),
             "swak": __version__,
+            "agent_id": self.run.settings.data_dir.agent_id,
             "grace_s": self.run.settings.grace_s,
-            "events": sum(view.tally.out for view in inputs),
-            "dead": sum(view.tally.dead.total() for view in views),
-            "errors": sum(view.errors for view in views),
-            "restarts": sum(view.restarts for view in views),
-            "oldest_s": None if oldest_s is None else round(oldest_s, 3),
-            "stages": {f"{view.flow}/{view.stage}": view.state for view in views},
+            **state_of(self.run),
         }
         return {**self._details, **told}
 
@@ -125,16 +118,8 @@ class Agent:
     def stacks(self, request: Request, _client: Client) -> Told:
         """Tell where every thread is."""
         request.all_taken()
-        names = {thread.ident: thread.name for thread in threading.enumerate()}
-        own = threading.get_ident()
-        found = []
-        for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the only way to see other threads
-            name = names.get(ident, f"thread {ident}")
-            stage = name.removeprefix("swak:") if any(name == f"swak:{post.name}" for post in self._posts) else None
-            lines = traceback.format_stack(frame)[-FRAMES_MAX:]
-            if ident != own:
-                found.append({"thread": name, "stage": stage, "stack": [line.rstrip() for line in lines]})
-        return {"threads": sorted(found, key=lambda one: (one["stage"] is None, str(one["thread"])))}
+        found = stacks(post.name for post in self._posts)
+        return {"threads": [{"thread": one.thread, "stage": one.stage, "stack": one.lines} for one in found]}
 
     def tap(self, request: Request, client: Client) -> Work:
         """Show what passes a stage."""
@@ -150,32 +135,7 @@ class Agent:
         """Let go what buffers hold and outputs have not synced, and wait until what was read by now is settled."""
         wait_s = request.number("wait_s", FLUSH_S, 0, WAIT_MAX_S)
         request.all_taken("wait_s")
-        return self._flush(wait_s, client)
-
-    def _flush(self, wait_s: float, client: Client) -> Work:
-        began_s = time.monotonic()
-        try:
-            while (left := self._unsettled_since(began_s)) and time.monotonic() < began_s + wait_s:
-                if client.ending:
-                    break
-                for post in self._posts:
-                    _hurry(post)
-                yield None
-        finally:
-            for post in self._posts:
-                post.share.flushing = False
-        held = {post.name: post.mailbox.tally.held for post in self._posts if post.mailbox.tally.held}
-        return {"flushed": not left, "waiting_flows": left, "held": held}
-
-    def _unsettled_since(self, began_s: float) -> list[str]:
-        """Name flows that have events which were read before that moment and are not settled."""
-        found = {}
-        for post in self._posts:
-            for sources in (post.sources, post.injected):
-                oldest = sources.oldest() if sources is not None else None
-                if oldest is not None and oldest <= began_s:
-                    found[post.flow.name] = True
-        return list(found)
+        return flushing(self._posts, wait_s, lambda: client.ending)
 
     def pause(self, request: Request, _client: Client) -> Told:
         """Have a stage take nothing from its mailbox; an input reads no more."""
@@ -215,7 +175,7 @@ class Agent:
         post.pause(on=True)
         try:
             while not self._is_idle(post):
-                _hurry(post)  # what is held, or not synced, would come again
+                hurry(post)  # what is held, or not synced, would come again
                 if time.monotonic() > until_s or client.ending:
                     mend = "look at the stages behind it, or restart it with now: it may then repeat one batch"
                     raise RequestError("busy", f"{post.name} has something in its hands that it cannot let go; {mend}")
@@ -266,7 +226,7 @@ class Agent:
     # What they share
 
     def _state(self) -> str:
-        return "draining" if self.run.draining else "running"
+        return word_for(self.run)
 
     def _stage(self, request: Request, default: str | None = None) -> Post:
         return find(self._posts, request.text("stage", default))
@@ -275,10 +235,3 @@ class Agent:
         """Name the one output, where there is one: what a tap shows that names no stage."""
         outputs = [post.name for post in self._posts if post.stage.kind == "output"]
         return outputs[0] if len(outputs) == 1 else None
-
-
-def _hurry(post: Post) -> None:
-    """Have what the stage holds let go. Said again and again: another request may have ended it."""
-    post.share.flushing = True
-    if post.mailbox.has_held:
-        post.mailbox.wake()

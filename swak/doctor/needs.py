@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from swak.doctor.finding import Finding
 from swak.doctor.places import writable
 from swak.plugin import Buffer, Input, Output
+from swak.plugins.inputs.file_tailing import FileTailing
+from swak.tailing.descriptors import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 AREA = "recipe"
 LOW_PORTS = 1024
 PATTERN = set("*?[")
+WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
 def plugins_of(topology: Topology) -> Iterator[tuple[str, Plugin]]:
@@ -45,6 +48,55 @@ def needs(topology: Topology) -> Iterator[Finding]:
         elif isinstance(plugin, Input):
             yield from _read(where, plugin)
             yield from _ports(where, plugin)
+    yield from _followed(topology)
+
+
+def _followed(topology: Topology) -> Iterator[Finding]:
+    """Yield whether this machine lets as many files be open and watched as the recipe's inputs match now."""
+    files, folders = 0, 0
+    for _, plugin in plugins_of(topology):
+        if isinstance(plugin, FileTailing):
+            tree = plugin.tree()
+            tree.look()
+            files += len(tree.paths())
+            folders += len(tree.directories())
+    if files:
+        yield from enough(files, folders, open_max(), watches_max(WATCHES))
+
+
+def open_max() -> int | None:
+    """Return how many files may be open once swak has raised its limit; None where there is none."""
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415 - POSIX only
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return None if hard == resource.RLIM_INFINITY else hard
+
+
+def watches_max(path: Path) -> int | None:
+    """Return how many watches of inotify a user may have; None where there is no such limit."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def enough(files: int, folders: int, files_max: int | None, watches: int | None) -> Iterator[Finding]:
+    """Yield whether so many files can be open at a time, and be watched with the folders that they are in."""
+    what = f"files that match: {files}"
+    wanted = files + RESERVED
+    if files_max is not None and wanted > files_max:
+        mend = f"ulimit -Hn {wanted}, LimitNOFILE={wanted} of systemd; until then they take turns"
+        yield Finding(AREA, "open files", "warning", f"{what}; {files_max} may be open, others included", mend)
+    else:
+        yield Finding(AREA, "open files", "ok", f"{what}; all of them can be open")
+    needed = files + folders
+    if watches is not None and needed > watches:
+        mend = f"sysctl fs.inotify.max_user_watches={needed * 2}; until then sizes are compared, which costs more"
+        yield Finding(AREA, "inotify watches", "warning", f"{needed} are needed, and {watches} may be had", mend)
+    elif watches is not None:
+        yield Finding(AREA, "inotify watches", "ok", f"{needed} are needed, and {watches} may be had")
 
 
 def _written(where: str, folders: list[Path]) -> Iterator[Finding]:

@@ -8,29 +8,55 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swak.audit import RUNNING, state_of
-from swak.datadir import DataDir
+from swak.background.places import of_this_user
+from swak.datadir import DataDir, Owner, read_id
 from swak.doctor.finding import Finding
 from swak.errors import StateError
+from swak.homes import choose, kept, roots_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 AREA = "data directory"
+NO_ID = "there is none yet: the first start makes it"
 ROOM_LOW_BYTES = 1 << 30
 ROOM_MIN_BYTES = 64 << 20
 REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs"}
 VOLATILE = {"tmpfs", "ramfs"}
 
 
-def data_directory(option: str | None) -> Iterator[Finding]:
-    """Yield what there is to say of the directory that `swak up` would use."""
+def home() -> Iterator[Finding]:
+    """Yield where an agent of this user keeps what, and what decided on that."""
+    named = os.environ.get("SWAK_HOME")
+    why = "SWAK_HOME is set" if named else "SWAK_HOME is not set: as this platform is used to"
     try:
-        data_dir = DataDir.resolve(option)
+        places, at = of_this_user()[0], roots_here()
+    except StateError as error:
+        yield Finding(AREA, "home", "failed", str(error))
+        return
+    below = f"{at.own.parent}: " if named else ""
+    what = f"{below}data in {at.own}, sockets in {places.run}, logs in {places.logs} ({why})"
+    yield Finding(AREA, "home", "ok", what)
+
+
+def data_directory(option: str | None, owner: Owner | None = None, flows: Sequence[str] = ()) -> Iterator[Finding]:
+    """Yield what there is to say of the directory that `swak up` would use, for a recipe or for any."""
+    yield from home()
+    try:
+        data_dir = choose(owner, flows, option) if owner is not None else DataDir.resolve(option)
+        kept_by = [one.owner.name for one in kept() if one.owner is not None] if owner is None and not option else []
     except StateError as error:
         yield Finding(AREA, "path", "failed", str(error))
         return
     path = data_dir.path
     yield Finding(AREA, "path", "ok", f"{path} (from {data_dir.why})")
+    if kept_by:
+        yield Finding(AREA, "agents", "ok", f"{', '.join(kept_by)}: each has a folder of its own")
+    if conflict := data_dir.conflict():
+        yield Finding(AREA, "owner", "failed", conflict)
+    if owner is not None or option:
+        found = read_id(path)
+        yield Finding(AREA, "agent id", "ok", found) if found else Finding(AREA, "agent id", "note", NO_ID)
     yield writable(AREA, path, "make it writable for the user that runs swak, or name another one with --data-dir")
     yield room(AREA, path)
     yield file_system(AREA, path)

@@ -45,7 +45,7 @@ class Stoppable(Protocol):
     def forced_by(self) -> int | None:
         """The signal that has ended it at once."""
 
-    def stop(self, *, now: bool = False, handing: bool = False) -> None:
+    def stop(self, *, now: bool = False, signal: int | None = None, handing: bool = False) -> None:
         """Ask for draining, with sockets left open for a successor when `handing`."""
 
 

@@ -16,6 +16,7 @@ class Metric(NamedTuple):
 
 ALL = (
     Metric("swak_build_info", "gauge", "Always 1; the labels say which swak runs on what."),
+    Metric("swak_agent_info", "gauge", "Always 1; the label tells this agent from all others, restart after restart."),
     Metric("swak_uptime_seconds", "gauge", "How long the run has gone on."),
     Metric("swak_supervisor_turn_age_seconds", "gauge", "Time since the supervisor's loop turned last."),
     Metric("swak_draining", "gauge", "1 once the run is to end, else 0."),

@@ -34,6 +34,7 @@ def samples_of(observed: Observed, process: Mapping[str, float]) -> Samples:
     samples = Samples()
     info = {"version": __version__, "python": platform.python_version(), "platform": sys.platform}
     samples.add("swak_build_info", 1, **info)
+    samples.add("swak_agent_info", 1, id=observed.agent_id)
     samples.add("swak_uptime_seconds", observed.uptime_s)
     samples.add("swak_supervisor_turn_age_seconds", observed.turn_age_s)
     samples.add("swak_draining", int(observed.draining))

@@ -45,6 +45,7 @@ class Observed(NamedTuple):
     """Time since the supervisor's loop turned."""
     draining: bool = False
     uptime_s: float = 0.0
+    agent_id: str = ""
 
 
 def observe(run: Run, began_s: float) -> Observed:
@@ -69,6 +70,7 @@ def observe(run: Run, began_s: float) -> Observed:
         turn_age_s=max(0.0, now_s - run.supervisor.turned_at),
         draining=run.supervisor.drain_until is not None or run.supervisor.finished.is_set(),
         uptime_s=now_s - began_s,
+        agent_id=run.settings.data_dir.agent_id,
     )
 
 

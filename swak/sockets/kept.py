@@ -74,6 +74,8 @@ class Keep:
         self._ending = False
         self.handing = False
         """Whether stages that end have successors, in another process or after a change of the recipe."""
+        self.wish: Callable[[], object] = _nobody
+        """Called when somebody wishes that another process goes on with what is kept."""
 
     def berth(self, stage: str) -> Berth:
         """Return the place of a plugin that is to be seated; the one before it has nothing more to say here."""
@@ -170,6 +172,10 @@ class Keep:
                 if one in self._entries:
                     self._entries.remove(one)
             one.close()
+
+
+def _nobody() -> None:
+    """There is no other process to be had."""
 
 
 class Berth:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import swak
 from swak.log import get
-from swak.workers.wire import Frame, receive, send
+from swak.workers.wire import LEFT_ALONE, Frame, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -201,7 +201,7 @@ def process_with(peer: socket.socket, title: str) -> subprocess.Popen[bytes]:
 @contextlib.contextmanager
 def _unheard() -> Iterator[None]:
     """Let a process that is started in the body hear no signals that go to whole groups, until it says otherwise."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in LEFT_ALONE])
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ from swak.memory import tune
 from swak.plugin import DeadEvent
 from swak.workers.chain import Link, through, unused_ack
 from swak.workers.orders import made
-from swak.workers.wire import Frame, Packed, pack, receive, send, unpack
+from swak.workers.wire import LEFT_ALONE, Frame, Packed, pack, receive, send, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,14 +35,12 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 """Linux, prctl.h: which signal comes when the parent dies."""
-_LEFT_ALONE = ("SIGINT", "SIGHUP", "SIGTERM")
-"""They go to whole process groups and service units. The agent drains then, and says by its socket when it is over."""
 _PLAIN = (str, int, float, bool, bytes, type(None))
 
 
 def main(run_again: Callable[[str, str, str], ModuleType], agent_pid: int) -> None:
     """Serve the agent at the other end of standard input until that closes it. `run_again` runs a recipe's text."""
-    numbers = [getattr(signal, name) for name in _LEFT_ALONE]
+    numbers = [getattr(signal, name) for name in LEFT_ALONE]
     for number in numbers:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)  # what was blocked for the time in between

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from swak.event import Body
 
+LEFT_ALONE = ("SIGINT", "SIGHUP", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+"""Signals that go to whole process groups and service units. They are the agent's: a worker ends when that says so."""
+
 _MAGIC = b"swkw"
 _HEAD = struct.Struct("<4sI")
 HEAD_BYTES_MAX = 64 * 1024 * 1024

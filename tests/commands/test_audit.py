@@ -77,7 +77,7 @@ def test_a_running_and_a_killed_agent_are_told_apart(folder: Path, agent: Agent)
 def test_a_checkpoint_that_runs_ahead_is_found_out(folder: Path) -> None:
     (folder / "app.log").write_text("line 0\n")
     assert swak(folder, "up", "--once", "-q", "recipe.py").returncode == 0
-    (file,) = (folder / "home" / "data" / "checkpoints").glob("*.json")
+    (file,) = (folder / "home" / "data" / "recipe" / "checkpoints").glob("*.json")
     checkpoint = Checkpoint(file)
     positions = checkpoint.load()
     ((identity, sources),) = positions.items()

@@ -58,7 +58,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def store_of(place: Path) -> Path:
-    return place / "home" / "data" / "dead-letters.jsonl"
+    return place / "home" / "data" / "text" / "dead-letters.jsonl"
 
 
 def bury(place: Path, *letters: DeadLetter) -> None:

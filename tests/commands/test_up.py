@@ -183,7 +183,7 @@ def test_equal_runs_print_equal_receipts(place: Path) -> None:
 
 def test_state_of_a_file_is_kept_and_state_of_a_text_is_not(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     up("five.py")
-    assert (place / "home" / "data" / "checkpoints").is_dir()
+    assert (place / "home" / "data" / "five" / "checkpoints").is_dir()
     monkeypatch.delenv("SWAK_HOME")
     monkeypatch.setenv("HOME", str(place / "user"))
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))

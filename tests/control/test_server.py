@@ -135,6 +135,7 @@ def test_too_many_clients_are_turned_away_with_a_word(server: Server) -> None:
 
 
 def test_the_socket_is_its_owners_alone_and_goes_with_the_server(server: Server) -> None:
+    assert server.path is not None
     assert server.path.stat().st_mode & 0o777 == 0o600
     assert server.path.parent.stat().st_mode & 0o777 == 0o700
     server.close()
@@ -152,6 +153,7 @@ def test_a_socket_that_a_killed_agent_left_is_taken_over(server: Server, verbs: 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may act as another user")
 @pytest.mark.parametrize("opened", [False, True])
 def test_another_user_gets_nothing(server: Server, opened: bool) -> None:
+    assert server.path is not None
     modes = {path: path.stat().st_mode & 0o7777 for path in (server.path, *list(server.path.parents)[:-2])}
     for path in modes if opened else ():  # even where the modes were changed, the kernel says who is there
         path.chmod(0o777)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from swak.doctor.needs import needs, plugins_of
+from swak.doctor.needs import enough, needs, plugins_of, watches_max
 from swak.topology.compile import compile_recipe
 from swak.topology.load import load_text
 
@@ -53,3 +53,34 @@ def test_a_port_of_the_systems_is_told_to_those_who_are_not_root(monkeypatch: py
 def test_a_buffer_on_disk_counts_once(tmp_path: Path) -> None:
     topology = compile_recipe(load_text(f"task(in_.Udp(0), out.DiskBuffer({str(tmp_path / 's')!r}), out.Null())"))
     assert [plugin.name for _, plugin in plugins_of(topology)] == ["Udp", "DiskBuffer", "Null"]
+
+
+@posix
+def test_files_that_match_are_counted(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log", "c.txt"):
+        (tmp_path / name).write_text("")
+    told = {one.subject: one for one in found(f'task(in_.FileTailing("{tmp_path}/*.log"), out.Null())')}
+    assert told["open files"].what == "files that match: 2; all of them can be open"
+
+
+@pytest.mark.parametrize(
+    ("files", "files_max", "watches", "levels"),
+    [
+        (100, 1_000, 1_000, ["ok", "ok"]),
+        (100, None, None, ["ok"]),
+        (900, 1_000, 1_000, ["warning", "ok"]),
+        (900, 4_096, 900, ["ok", "warning"]),
+    ],
+)
+def test_limits_are_held_against_what_matches(
+    files: int, files_max: int | None, watches: int | None, levels: list[str]
+) -> None:
+    told = list(enough(files, 10, files_max, watches))
+    assert [one.level for one in told] == levels
+    assert all(bool(one.mend) == (one.level == "warning") for one in told)
+
+
+def test_a_system_without_inotify_has_no_limit(tmp_path: Path) -> None:
+    assert watches_max(tmp_path / "none") is None
+    (tmp_path / "some").write_text("8192\n")
+    assert watches_max(tmp_path / "some") == 8192

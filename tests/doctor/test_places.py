@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from swak.datadir import DataDir
-from swak.doctor.places import data_directory, file_system, kind_of, room, writable
+from swak.datadir import DataDir, Owner
+from swak.doctor.places import data_directory, file_system, home, kind_of, room, writable
+from swak.homes import choose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +73,39 @@ def test_a_file_system_that_forgets_or_is_far_away_is_told(
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_all: mounts)
     assert kind_of(tmp_path) == kind
     assert file_system("x", tmp_path).level == level
+
+
+def test_the_home_is_told_with_what_decided_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWAK_HOME", str(tmp_path))
+    (one,) = home()
+    assert (
+        one.what
+        == f"{tmp_path}: data in {tmp_path}/data, sockets in {tmp_path}/run, logs in {tmp_path}/logs (SWAK_HOME is set)"
+    )
+    monkeypatch.delenv("SWAK_HOME")
+    assert "SWAK_HOME is not set" in next(home()).what
+
+
+def test_a_recipe_has_a_directory_of_its_name_and_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWAK_HOME", str(tmp_path))
+    monkeypatch.delenv("SWAK_DATA_DIR", raising=False)
+    owner = Owner("web", str(tmp_path / "web.py"))
+    found = {one.subject: one for one in data_directory(None, owner)}
+    assert found["path"].what.startswith(f"{tmp_path}/data/web (")
+    assert found["agent id"].level == "note"
+    data_dir = choose(owner, [])
+    data_dir.lock()
+    data_dir.close()
+    assert {one.subject: one for one in data_directory(None, owner)}["agent id"].what == data_dir.agent_id
+    assert {one.subject: one for one in data_directory(None)}["agents"].what.startswith("web: ")
+
+
+def test_another_recipe_of_that_file_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWAK_HOME", str(tmp_path))
+    monkeypatch.delenv("SWAK_DATA_DIR", raising=False)
+    (tmp_path / "web.py").write_text("")
+    data_dir = choose(Owner("web", str(tmp_path / "web.py")), [])
+    data_dir.lock()
+    data_dir.close()
+    found = {one.subject: one for one in data_directory(None, Owner("web", "/elsewhere/web.py"))}
+    assert found["owner"].level == "failed"

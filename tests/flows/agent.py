@@ -51,8 +51,9 @@ class Agent:
     ) -> None:
         environment = environ(folder) | {"PYTHONUNBUFFERED": "1"} | (said or {})
         self.log_path, self.out_path = folder / "agent.log", folder / "stdout.txt"
-        given_dir = arguments[arguments.index("--data-dir") + 1] if "--data-dir" in arguments else "home/data"
-        self.data_dir = folder / given_dir
+        given_dir = arguments[arguments.index("--data-dir") + 1] if "--data-dir" in arguments else None
+        self._given_dir = None if given_dir is None else folder / given_dir
+        self._homes = folder / "home" / "data"
         self._log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log, self.out_path.open("ab") as stdout:
             self.process = subprocess.Popen(
@@ -67,6 +68,13 @@ class Agent:
         if given is not None and self.process.stdin is not None:
             self.process.stdin.write(given.encode())
             self.process.stdin.close()
+
+    @property
+    def data_dir(self) -> Path:
+        """The directory that was given, or else the only one that agents of this folder use."""
+        if self._given_dir is not None:
+            return self._given_dir
+        return next((one for one in sorted(self._homes.glob("*")) if one.is_dir()), self._homes)
 
     def unaccounted(self) -> list[str]:
         """Return what the ledger of the runs in this data directory cannot account for."""

@@ -91,7 +91,7 @@ def test_what_is_wrong_is_told_in_the_foreground_as_by_a_start_there(folder: Pat
     again = swak(folder, "up", "-d", "web.py")
     assert again.returncode == 74
     assert f'"web" runs already (process {pid_of(folder)}); stop it' in again.stderr
-    other = swak(folder, "up", "-d", "--name", "other", "web.py")
+    other = swak(folder, "up", "-d", "--name", "other", "--data-dir", "home/data/web", "web.py")
     assert other.returncode == 74
     assert f"in use by another swak (process {pid_of(folder)})" in other.stderr
 
@@ -257,3 +257,46 @@ def test_a_recipe_from_standard_input_cannot_go_to_the_background(folder: Path) 
     assert swak(folder, "up", "-d", "-").returncode == 2
     assert swak(folder, "up", "-d").returncode == 2
     assert swak(folder, "up", "-d", "--name", "../x", "web.py").returncode == 2
+
+
+def test_an_agent_that_cannot_be_asked_gets_a_signal_and_its_ledger_says_how_it_ended(folder: Path) -> None:
+    up(folder, "web.py")
+    written(folder, 99)
+    (folder / "home" / "run" / "web.sock").unlink()
+    done = swak(folder, "stop")
+    assert done.returncode == 0, done.stderr
+    assert "it gets a signal instead\nweb: stopped\nits ledger says: drained\n" in done.stderr
+
+
+def test_who_lost_something_or_kept_no_ledger_did_not_end_well_as_far_as_anybody_knows(folder: Path) -> None:
+    recipe = 'task(in_.Counter(rate="1000/s"), out.TimedBuffer("5M"), out.Null(), name="n")'
+    for arguments, told in (((), "events of n/Counter: read, not settled"), (("--ephemeral",), "it kept no ledger")):
+        up(folder, "--name", "web", "--grace", "0s", *arguments, "-e", recipe)
+        until(lambda: int(asked_events(folder)) > 0, lambda: log_of(folder))
+        (folder / "home" / "run" / "web.sock").unlink()
+        done = swak(folder, "stop")
+        assert done.returncode == 1
+        assert told in done.stderr or "its ledger says: drained" not in done.stderr
+
+
+def asked_events(folder: Path) -> int:
+    return int(json.loads(swak(folder, "status", "--json").stdout)["events"])
+
+
+def test_two_agents_of_one_home_run_side_by_side_and_are_found_by_name_and_recipe(folder: Path) -> None:
+    (folder / "api.py").write_text(RECIPE.replace("out.txt", "api.txt").replace('"web"', '"api"'))
+    for name in ("web", "api"):
+        assert swak(folder, "up", "-d", f"{name}.py").returncode == 0
+    written(folder, 99)
+    until(lambda: tail_of(folder / "api.txt").endswith("\n99\n"), "it is written")
+    held = {one["name"]: one["data_dir"] for one in json.loads(swak(folder, "ps", "--json").stdout)}
+    assert held == {name: str(folder / "home" / "data" / name) for name in ("web", "api")}
+    ids = {json.loads(swak(folder, "status", name, "--json").stdout)["agent_id"] for name in ("web.py", "api")}
+    assert len(ids) == 2
+    for name in ("web.py", "api"):
+        assert swak(folder, "stop", name).returncode == 0
+        assert swak(folder, "audit", name).returncode == 0
+    done = swak(folder, "audit")
+    assert done.returncode == 74
+    assert "several agents have kept something" in done.stderr
+    assert swak(folder, "dlq", "ls", "--name", "api").returncode == 0

@@ -47,7 +47,7 @@ def up(folder: Path, limit: str, full: str, fault: str = "") -> subprocess.Compl
 
 
 def shelf(folder: Path) -> Shelf:
-    return Shelf(folder / "home" / "data" / "dead-letters.jsonl")
+    return Shelf(folder / "home" / "data" / "recipe" / "dead-letters.jsonl")
 
 
 def dead(folder: Path) -> list[int]:

@@ -64,7 +64,7 @@ def killed_again_and_again(folder: Path, options: str) -> Verdict:
         lines.stop()
     code, told = up(folder, "--once")
     assert (code, "clean" in told) == (0, True), told
-    audit = Audit(Ledger(folder / "home" / "data" / "ledger.json").look(), 0)
+    audit = Audit(Ledger(folder / "home" / "data" / "recipe" / "ledger.json").look(), 0)
     assert audit.unaccounted == []
     return delivered(folder, lines.count)
 

@@ -87,7 +87,7 @@ def assert_all_came(folder: Path) -> None:
     """Every line is in the output, in order, or among the dead letters."""
     arrived = [int(json.loads(line)["n"]) for line in (folder / "out.jsonl").read_text().splitlines()]
     judge([n for n in range(LINES) if n % 40], arrived).assert_right(duplicates_max=2 * LINES)
-    letters = (folder / "home" / "data" / "dead-letters.jsonl").read_text().splitlines()
+    letters = (folder / "home" / "data" / "recipe" / "dead-letters.jsonl").read_text().splitlines()
     dead = {int(json.loads(line)["record"]["message"].split()[0]) for line in letters if line.endswith("}")}
     assert dead == {n for n in range(LINES) if not n % 40}
 
@@ -106,5 +106,5 @@ def test_nothing_is_lost_wherever_it_stops(folder: Path, first: str, second: str
     last = up(folder) if again.returncode == KILLED else again
     assert (last.returncode, "0 lost" in last.stderr) == (0, True), last.stderr
     assert_all_came(folder)
-    audit = Audit(Ledger(folder / "home" / "data" / "ledger.json").look(), 0)
+    audit = Audit(Ledger(folder / "home" / "data" / "recipe" / "ledger.json").look(), 0)
     assert (audit.state, audit.unaccounted, audit.lost) == ("drained", [], [])

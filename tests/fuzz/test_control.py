@@ -22,9 +22,33 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 
 ROUNDS = 300
 VERBS = ["hello", "status", "snapshot", "flush", "pause", "resume", "restart", "tap", "inject", "stacks", "", "a" * 999]
+VERBS += ["attach", "evaluate", "interrupt"]
 VALUES: list[Any] = [None, True, 0, -1, 1e300, 2**70, "", "Drop", "t/Drop", "\udc80", "x" * 5_000, [], [[]], [{}], {}]
-VALUES += [{"a": {"b": []}}, ["x", 5], [{"record": {"n": 1}, "tag": None}], "n >", "n == 1"]
-NAMES = ["stage", "where", "sample", "limit", "events", "tag", "wait_s", "now", "id", "protocol", "other"]
+VALUES += [
+    {"a": {"b": []}},
+    ["x", 5],
+    [{"record": {"n": 1}, "tag": None}],
+    "n >",
+    "n == 1",
+    "stages",
+    "while True: pass",
+]
+NAMES = [
+    "stage",
+    "where",
+    "sample",
+    "limit",
+    "events",
+    "tag",
+    "wait_s",
+    "now",
+    "id",
+    "protocol",
+    "other",
+    "code",
+    "write",
+    "limit_s",
+]
 
 
 def line_of(rng: random.Random) -> bytes:

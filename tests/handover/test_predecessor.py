@@ -32,9 +32,8 @@ class Run:
     def draining(self) -> bool:
         return self.stopped.is_set()
 
-    def stop(self, *, now: bool = False, handing: bool = False) -> None:
-        assert handing
-        assert not now
+    def stop(self, *, now: bool = False, signal: int | None = None, handing: bool = False) -> None:
+        assert (now, signal, handing) == (False, None, True)
         self.stopped.set()
 
 

@@ -20,6 +20,8 @@ class Certificates(NamedTuple):
     client: str
     stranger: str
     """Signed by itself."""
+    expired: str
+    """A client's that was valid until yesterday."""
 
 
 _EXTENSIONS = {
@@ -43,9 +45,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         _run(folder, "req", *_new_key(name), "-out", f"{name}.csr", "-subj", f"/CN={name}")
         signing = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext"]
         _run(folder, "x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}.crt", "-days", "2")
-    for name in ("server", "client", "stranger"):
-        (folder / f"{name}.pem").write_text((folder / f"{name}.crt").read_text() + (folder / f"{name}.key").read_text())
-    names = ("ca.crt", "server.pem", "client.pem", "stranger.pem")
+    (folder / "expired.key").write_text((folder / "client.key").read_text())
+    _run(folder, "x509", "-req", "-in", "client.csr", *signing, "-out", "expired.crt", "-days", "-1")
+    for name in ("server", "client", "stranger", "expired"):
+        held = (folder / f"{name}.crt").read_text() + (folder / f"{name}.key").read_text()
+        (folder / f"{name}.pem").write_text(held)
+        (folder / f"{name}.pem").chmod(0o600)
+    names = ("ca.crt", "server.pem", "client.pem", "stranger.pem", "expired.pem")
     return Certificates(*(str(folder / name) for name in names))
 
 

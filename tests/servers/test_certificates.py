@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def test_each_file_holds_a_certificate_and_its_key(certificates: Certificates) -> None:
-    for path in (certificates.server, certificates.client, certificates.stranger):
+    for path in (certificates.server, certificates.client, certificates.stranger, certificates.expired):
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)

@@ -124,7 +124,7 @@ class FileTailing(Input):
 
     @property
     def identity(self) -> str:
-        return self._tree().identity
+        return self.tree().identity
 
     @property
     def shortfalls(self) -> Shortfalls:
@@ -139,7 +139,7 @@ class FileTailing(Input):
         return {"truncated or deleted unread, bytes": found.bytes_dropped, "cut by max_line, bytes": found.bytes_cut}
 
     def reads(self, path: str) -> bool:
-        return self._tree().wants(path)
+        return self.tree().wants(path)
 
     def seek(self, positions: Mapping[str, Position]) -> None:
         self._marks = marks_from(positions) if positions else None
@@ -158,7 +158,7 @@ class FileTailing(Input):
             header=self.header,
         )
         self._files = Files(
-            self._tree(),
+            self.tree(),
             self._marks or {},
             clock=self.clock,
             shape=shape,
@@ -227,7 +227,8 @@ class FileTailing(Input):
         position = self.settled(source) if self.settled is not None else None
         return None if position is None else mark_from(position)
 
-    def _tree(self) -> Tree:
+    def tree(self) -> Tree:
+        """Return the files that it means; nothing is looked at yet."""
         return Tree(_listed(self.path), _listed(self.exclude), compressed=self.compressed)
 
     @property
