@@ -285,7 +285,7 @@ def _view(run: Run, topology: Topology, telling: Telling, name: str) -> View | N
     def leave() -> str:
         """Do what Ctrl-C does."""
         again = run.draining
-        run.signals.put(signal.SIGINT)
+        run.signals.put(int(signal.SIGINT))
         return "stopping at once" if again else "draining; q again stops at once"
 
     return View(Own(run), name, console, keyboard=keyboard(), leave=leave, leaving="drain and quit")
