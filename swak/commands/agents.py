@@ -55,13 +55,23 @@ def found(name: str | None) -> Found:
 
 def connected(name: str | None) -> Connection:
     """Connect to that agent. ClickException says why it cannot be reached."""
-    from swak.control.client import Connection, ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
+    from swak.control.client import ControlError  # noqa: PLC0415 - `--help` needs none of it
 
-    to = away(name)
     try:
-        return connect(found(name)) if to is None else Connection(to, f"the agent at {to.host}:{to.port}")
+        return connecting(name)()
     except ControlError as error:
         raise click.ClickException(str(error)) from error
+
+
+def connecting(name: str | None) -> Callable[[], Connection]:
+    """Return what connects to that agent, from any thread and as often as one likes; that raises ControlError."""
+    from swak.control.client import Connection, connect  # noqa: PLC0415 - `--help` needs none of it
+
+    to = away(name)
+    if to is not None:
+        return lambda: Connection(to, f"the agent at {to.host}:{to.port}")
+    agent = found(name)
+    return lambda: connect(agent)
 
 
 def start_in_background(name: str, argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> int:

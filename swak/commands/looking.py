@@ -2,84 +2,118 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from swak.cli import HELP_NAMES
-from swak.commands.agents import agent_argument, agent_option, connected
+from swak.commands.agents import agent_argument, agent_option, connected, connecting
 
 if TYPE_CHECKING:
-    from swak.control.client import Connection
-    from swak.stats import StageView
-    from swak.view import Process
+    import threading
+    from collections.abc import Iterator
 
+    from rich.console import Console
 
-class Remote:
-    """The figures of another process, as a view wants them. When that has ended, the last ones stay."""
+    from swak.view.live import View
 
-    def __init__(self, connection: Connection) -> None:
-        self.ended = threading.Event()
-        self.why = ""
-        self._connection = connection
-        self.told = connection.ask("snapshot")
-
-    def snapshot(self) -> list[StageView]:
-        """Ask for the figures of now."""
-        from swak.control.client import ControlError  # noqa: PLC0415 - there already
-        from swak.control.figures import read_view  # noqa: PLC0415 - `--help` needs none of it
-
-        if not self.ended.is_set():
-            try:
-                self.told = self._connection.ask("snapshot")
-            except ControlError as error:
-                self.why = str(error)
-                self.ended.set()
-        return [read_view(one) for one in self.told["views"]]
-
-    def read(self) -> Process:
-        """Return what the process used when it was asked last."""
-        from swak.view import Process  # noqa: PLC0415 - there already
-
-        return Process(**self.told["process"])
+WAIT_S = 0.5 if sys.platform == "win32" else 60.0
+"""How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
+BY_SIGNAL = 128
+"""What shells add to a signal's number."""
+PRINTED_AFTER_S = 1.2
+"""When a picture is printed: with two looks there are rates."""
+PRINTED_LINES = 16
+"""What a picture that is printed has besides the stages: at most that."""
 
 
 @click.command(context_settings=HELP_NAMES)
 @agent_argument
 def top(name: str | None) -> None:
-    """Show the live view of a running agent. Ctrl-C leaves it; the agent runs on.
+    """Show the live view of a running agent. q or Ctrl-C leaves it; the agent runs on.
 
-    Where standard output is no terminal, one picture is printed.
+    Where standard output is no terminal, one picture is printed. Keys: ? tells which there are.
     """
     from rich.console import Console  # noqa: PLC0415 - `--help` needs none of it
 
     from swak.control.client import ControlError  # noqa: PLC0415 - as above
-    from swak.view import View  # noqa: PLC0415 - as above
+    from swak.control.remote import Remote  # noqa: PLC0415 - as above
+    from swak.view.keyboard import keyboard  # noqa: PLC0415 - as above
+    from swak.view.live import View  # noqa: PLC0415 - as above
 
-    with connected(name) as connection:
-        try:
-            remote = Remote(connection)
-        except ControlError as error:
-            raise click.ClickException(str(error)) from error
-        console = Console()
-        told = remote.told
-        view = View(remote.snapshot, told["name"], console, gauge=remote, up_s=told["uptime_s"])
-        if not console.is_terminal:
-            from swak.picture import render  # noqa: PLC0415 - as above
+    try:
+        remote = Remote(connecting(name))
+    except ControlError as error:
+        raise click.ClickException(str(error)) from error
+    console = Console()
+    over = remote.ended
 
-            console.print(render(view.frame(remote)))
-            return
+    def leave() -> str:
+        over.set()
+        return ""
+
+    shown = console.is_terminal and not (console.is_dumb_terminal or console.legacy_windows)
+    keys = keyboard() if shown else None
+
+    def failed(error: Exception) -> None:
+        remote.why = f"the view has ended: {type(error).__name__}: {error}"
+        over.set()
+
+    view = View(remote, str(remote.told["name"]), console, keyboard=keys, leave=leave, leaving="leave", failed=failed)
+    if not shown:
+        view.frame()
+        over.wait(PRINTED_AFTER_S)
+        _print(view, console)
+        remote.close()
+        return
+    with _ended_by_signals(over) as ended_by:
         view.start()
         try:
-            remote.ended.wait()
-        except KeyboardInterrupt:
-            return
+            while not over.wait(WAIT_S):
+                pass
         finally:
+            remote.close()
             view.stop()
+    if remote.why:
         click.echo(remote.why, err=True)
+    if ended_by and ended_by[0] != signal.SIGINT:
+        sys.exit(BY_SIGNAL + ended_by[0])
+
+
+def _print(view: View, console: Console) -> None:
+    """Print one picture, as long as it is."""
+    from swak.view.cells import Pen  # noqa: PLC0415 - `--help` needs none of it
+    from swak.view.choices import Choices  # noqa: PLC0415 - as above
+    from swak.view.drawing import as_text, draw  # noqa: PLC0415 - as above
+    from swak.view.panes import Scene  # noqa: PLC0415 - as above
+
+    frame = view.frame()
+    height = len(frame.views) + PRINTED_LINES
+    scene = Scene(frame, Choices(has_keys=False), console.width, height, Pen(console.encoding))
+    console.print(as_text(draw(scene)))
+
+
+@contextlib.contextmanager
+def _ended_by_signals(over: threading.Event) -> Iterator[list[int]]:
+    """Have signals that would end us at once set `over` instead: the terminal is to be given back first."""
+    caught: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        caught.append(number)
+        over.set()
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heeded}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @click.command(context_settings=HELP_NAMES)
@@ -96,13 +130,14 @@ def tap(stage: str | None, name: str | None, where: str, sample: int, limit: int
     out, and its number is told on standard error.
     """
     from swak.control.client import ControlError  # noqa: PLC0415 - `--help` needs none of it
+    from swak.control.tapping import line_of  # noqa: PLC0415 - as above
 
     given: dict[str, Any] = {"stage": stage, "where": where, "sample": sample, "limit": limit}
     with connected(name) as connection:
         try:
             for told in connection.stream("tap", **given):
                 if "event" in told:
-                    sys.stdout.write(json.dumps(told["event"], ensure_ascii=False) + "\n")
+                    sys.stdout.write(line_of(told["event"]) + "\n")
                     sys.stdout.flush()
                 elif told.get("dropped"):
                     click.echo(f"left out so far: {told['dropped']} events", err=True)

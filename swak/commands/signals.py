@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from swak.actors.running import Run
-    from swak.view import View
+    from swak.view.live import View
 
 DUMP_S = 2.0
 """How long SIGQUIT waits for its stacks to be told: the log may lead to a pipe that nobody reads."""
@@ -96,7 +96,10 @@ def tell_state(to: Steered) -> None:
     from swak.control.figures import state_of  # noqa: PLC0415 - few runs need it
 
     to.over.wait(TOGETHER_S)
-    if to.ends or (to.view is not None and to.view.is_drawn):
+    if to.view is not None and to.view.is_drawn:
+        to.view.resumed()
+        return
+    if to.ends:
         return
     told = state_of(to.run)
     stages: Mapping[str, str] = told.pop("stages")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from swak.recipe import Recipe
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
-    from swak.view import View
+    from swak.view.live import View
 
 OK, TROUBLE = 0, 1
 """Exit codes: 74 is sysexits.h's EX_IOERR; shells add a signal's number to 128."""
@@ -292,18 +293,31 @@ def _finish(receipt: Receipt, telling: Telling, forced_by: int | None) -> int:
     return TROUBLE if found else OK
 
 
-def _view(run: Running, topology: Topology, telling: Telling, name: str) -> View | None:
+def _view(run: Run, topology: Topology, telling: Telling, name: str) -> View | None:
     """Choose the live view, progress lines, or (where a stage has the terminal to itself) neither."""
-    from swak.view import View  # noqa: PLC0415 - `swak up --help` needs none
+    from swak.control.own import Own  # noqa: PLC0415 - `swak up --help` needs none
+    from swak.view.live import View  # noqa: PLC0415 - as above
 
     terminal = sys.stderr.isatty()
     if telling.quiet or (terminal and _uses_terminal(topology)):
         return None
     if not (telling.view and terminal and os.environ.get("TERM") != "dumb"):
-        return View(run.snapshot, name, None)
+        return View(Own(run), name, None)
     from rich.console import Console  # noqa: PLC0415 - 56 ms that progress lines do not pay
 
-    return View(run.snapshot, name, Console(stderr=True))
+    from swak.view.keyboard import keyboard  # noqa: PLC0415 - as above
+
+    console = Console(stderr=True)
+    if console.legacy_windows:  # it knows no escape sequences
+        return View(Own(run), name, None)
+
+    def leave() -> str:
+        """Do what Ctrl-C does."""
+        again = run.draining
+        run.signals.put(int(signal.SIGINT))
+        return "stopping at once" if again else "draining; q again stops at once"
+
+    return View(Own(run), name, console, keyboard=keyboard(), leave=leave, leaving="drain and quit")
 
 
 def _uses_terminal(topology: Topology) -> bool:

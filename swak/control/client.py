@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -64,6 +65,11 @@ class Connection:
         """Leave. What is under way for us ends."""
         self._file.close()
         self._sock.close()
+
+    def hang_up(self) -> None:
+        """Have everything that another thread waits for here end with a ControlError. `close` is still due."""
+        with contextlib.suppress(OSError):  # the other end was quicker
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # also of TLS, which would forget its state
 
     def ask(self, verb: str, *, within_s: float = 0.0, **given: Any) -> dict[str, Any]:
         """Return the answer to a request that itself waits `within_s` at most. ControlError: it was refused."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from swak.stats import Reasons, StageView, Tally
+from swak.view.model import Figures, Look, Process, Spool, key
+from swak.view.rates import spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from swak.actors.running import Run
+    from swak.view.model import Key
 
 COUNTS = ("into", "made", "out", "merged", "held")
 
@@ -49,3 +52,55 @@ def state_of(run: Run) -> dict[str, Any]:
         "oldest_s": None if oldest_s is None else round(oldest_s, 3),
         "stages": {f"{view.flow}/{view.stage}": view.state for view in views},
     }
+
+
+def told_look(look: Look) -> dict[str, Any]:
+    """Return what an agent looks like as an object."""
+    process = look.process
+    return {
+        "uptime_s": look.uptime_s,
+        "process": None if process is None else process._asdict(),
+        "draining": look.draining,
+        "warnings": list(look.warnings),
+        "dead_dropped": look.dead_dropped,
+        "views": [told_view(view) | {"figures": _told_figures(look.figures.get(key(view)))} for view in look.views],
+    }
+
+
+def _told_figures(figures: Figures | None) -> dict[str, Any]:
+    """Return those that tell anything: most stages have none."""
+    told: dict[str, Any] = {name: value for name, value in (figures or Figures())._asdict().items() if value}
+    if "latency" in told:
+        told["latency"] = told["latency"]._asdict()
+    if "spool" in told:
+        told["spool"] = told["spool"]._asdict()
+    return told
+
+
+def read_look(told: Mapping[str, Any]) -> Look:
+    """Return the agent that an object tells of. What an older one does not tell is not shown."""
+    views = tuple(read_view(one) for one in told["views"])
+    figures: dict[Key, Figures] = {
+        key(view): _read_figures(one.get("figures", {})) for view, one in zip(views, told["views"], strict=True)
+    }
+    process = told.get("process")
+    return Look(
+        views=views,
+        figures=figures,
+        uptime_s=float(told["uptime_s"]),
+        process=None if process is None else Process(**process),
+        draining=bool(told.get("draining")),
+        warnings=tuple(told.get("warnings", ())),
+        dead_dropped=int(told.get("dead_dropped", 0)),
+    )
+
+
+def _read_figures(told: Mapping[str, Any]) -> Figures:
+    known = {name: told[name] for name in Figures._fields if name in told}
+    for name in ("children", "down"):
+        known[name] = tuple(known.get(name, ()))
+    if "latency" in known:
+        known["latency"] = spread_of(known["latency"]["counts"], known["latency"]["sum_s"])
+    if "spool" in known:
+        known["spool"] = Spool(**{name: known["spool"].get(name, 0) for name in Spool._fields})
+    return Figures(**known)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from swak.control.protocol import RequestError
 from swak.formats.conditions import Condition
 from swak.formats.template import look_up
+from swak.log import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,6 +117,26 @@ def _events(kept: tuple[Body, str | list[str]]) -> Iterator[dict[str, Any] | Non
             tag = tags if isinstance(tags, str) else tags[index]
             yield {"tag": tag, "time_ns": times[index], "record": record}
         yield None
+
+
+def line_of(event: dict[str, Any]) -> str:
+    """Return an event, or its record, as one line of JSON that does nothing to a terminal.
+
+    All but printable characters are escaped.
+    """
+    text = json.dumps(event, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text).replace("\x7f", "\\u007f")
+
+
+def shown_line_of(event: dict[str, Any]) -> str:
+    """Return an event for somebody who looks: its time of day (UTC), its tag, and its record as `line_of` has it."""
+    try:
+        moment = datetime.fromtimestamp(event["time_ns"] / 1e9, UTC).strftime("%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        moment = "--:--:--"  # of a year that has no name here
+    return f"{moment} {plain(event['tag'])} {line_of(event['record'])}"
 
 
 def _holds(where: Condition, record: dict[str, Any]) -> bool:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from swak import __version__
 from swak.actors.messages import Renew
 from swak.control.attaching import Attaching
-from swak.control.figures import state_of, told_view, word_for
+from swak.control.figures import state_of, told_look, word_for
 from swak.control.flushing import FLUSH_S, flushing, hurry
 from swak.control.injecting import Injector
+from swak.control.own import gate
 from swak.control.protocol import VERSION, Request, RequestError
 from swak.control.stacks import stacks
 from swak.control.stages import find
 from swak.control.tapping import Tap, condition, watch
 from swak.log import Log
-from swak.view import Meter
+from swak.view.gathering import Gatherer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Agent:
         self._attaching = Attaching(run, {"status": self.status, "stacks": self.stacks})
         self._details = dict(details)
         self._began_s = time.monotonic()
-        self._meter: Meter | None = None
+        self._gatherer = Gatherer(run, self._began_s)
         self._injector = Injector(run.settings.clock)
         self._posts = run.crew.posts
 
@@ -105,15 +106,7 @@ class Agent:
     def snapshot(self, request: Request, _client: Client) -> Told:
         """Tell everything that the live view shows."""
         request.all_taken()
-        self._meter = self._meter or Meter()
-        process = self._meter.read()
-        return {
-            "name": self.name,
-            "recipe": self.recipe,
-            "uptime_s": time.monotonic() - self._began_s,
-            "process": process._asdict(),
-            "views": [told_view(view) for view in self.run.snapshot()],
-        }
+        return {"name": self.name, "recipe": self.recipe, **told_look(self._gatherer.look())}
 
     def stacks(self, request: Request, _client: Client) -> Told:
         """Tell where every thread is."""
@@ -148,11 +141,8 @@ class Agent:
     def _gate(self, request: Request, *, on: bool) -> Told:
         post = self._stage(request)
         request.all_taken("stage")
-        if on and (self._state() != "running" or post.lease.over):
-            raise RequestError("over", f"{post.name} cannot be paused: the run is ending")
-        if on is not post.mailbox.paused:
-            _log.info("an operator pauses a stage" if on else "an operator resumes a stage", stage=post.name)
-        post.pause(on=on)
+        gate(self.run, post, on=on)
+        self._gatherer.hurry()
         return {"stage": post.name, "paused": on}
 
     def restart(self, request: Request, client: Client) -> Work:

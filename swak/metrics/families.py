@@ -12,6 +12,7 @@ from swak.latency import BOUNDS_S
 from swak.ledger import shortages
 from swak.metrics.catalogue import MEASURES
 from swak.metrics.exposition import Samples
+from swak.metrics.observed import lags_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 PATHS_MAX = 200
 """Files of one input that have a series of their own, those with the greatest lag; the rest is one sum."""
-OTHERS = "(others)"
 REASON_CHARS = 100
 UP = frozenset({"running", "blocked", "over"})
 
@@ -123,15 +123,7 @@ def _input(samples: Samples, one: InputReceipt, observed: Observed) -> None:
 
 def lags(observed: Observed, key: tuple[str, str]) -> dict[str, int]:
     """Return the bytes of each file that an input has not read, of the many files of one that has them summed up."""
-    found: Counter[str] = Counter()
-    for extents in observed.extents.get(key, {}).values():
-        for extent in extents:
-            if extent.unit == "bytes":
-                found[extent.path] += max(0, extent.size - extent.read)
-    if len(found) <= PATHS_MAX:
-        return dict(found)
-    kept = dict(found.most_common(PATHS_MAX))
-    return kept | {OTHERS: found.total() - sum(kept.values())}
+    return lags_of(observed.extents.get(key, {}), PATHS_MAX)
 
 
 def _cut(reason: str) -> str:

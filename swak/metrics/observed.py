@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.plugin import Input
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 """Flow and stage."""
+
+OTHERS = "(others)"
+"""Stands for the files that are summed up."""
 
 
 class Observed(NamedTuple):
@@ -72,6 +76,19 @@ def observe(run: Run, began_s: float) -> Observed:
         uptime_s=now_s - began_s,
         agent_id=run.settings.data_dir.agent_id,
     )
+
+
+def lags_of(extents: Mapping[str, Sequence[Extent]], paths_max: int) -> dict[str, int]:
+    """Return the bytes of each file that were seen and not read yet; beyond `paths_max`, those with less in one sum."""
+    found: Counter[str] = Counter()
+    for told in extents.values():
+        for extent in told:
+            if extent.unit == "bytes":
+                found[extent.path] += max(0, extent.size - extent.read)
+    if len(found) <= paths_max:
+        return dict(found)
+    kept = dict(found.most_common(paths_max))
+    return kept | {OTHERS: found.total() - sum(kept.values())}
 
 
 def _key(post: Post) -> Key:

@@ -1,22 +1,30 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from swak import in_, out, task
 from swak.cli import COMMANDS, swak
+from swak.commands.agents import connecting
+from swak.commands.away import away_options
 from swak.control import door as doors
+from swak.control.remote import Remote as RemoteView
 from tests.control.guarded import Remote, guard, remote
+from tests.flows.waiting import until
+from tests.view.scenes import gained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from click.testing import Result
 
+    from swak.control.client import Connection
     from tests.servers.certificates import Certificates
 
 TAKES_AN_AGENT = ["status", "stop", "restart", "logs", "top", "tap", "flush", "pause", "resume", "inject", "stacks"]
@@ -127,3 +135,29 @@ def test_a_stop_drains_and_prints_the_receipt(
         done = asked(one, "stop", "--token-file", str(tmp_path / "token"))
         assert (done.exit_code, done.stdout) == (1, "the receipt\n")
         assert one.run.wait(20)
+
+
+def test_the_live_view_of_an_agent_away_connects_from_threads_of_its_own(one: Remote) -> None:
+    lines: list[str] = []
+
+    def watch(connect: Callable[[], Connection]) -> None:
+        view = RemoteView(connect)
+        peek = view.peek(("t", "Drop"), 0.0)
+        view.pause(("t", "Null"), on=True)
+        until(lambda: view.look().figures["t", "Null"].paused, view.look)
+        view.pause(("t", "Null"), on=False)
+        assert asked(one, "inject", "Drop", text="one\n").exit_code == 0
+        until(lambda: lines or gained(lines, peek), "an event")
+        peek.close()
+        view.close()
+
+    @click.command()
+    @away_options
+    def look() -> None:
+        thread = threading.Thread(target=watch, args=(connecting(None),))
+        thread.start()
+        thread.join(30)
+
+    done = CliRunner().invoke(look, ["--at", one.door.address])
+    assert done.exit_code == 0, done.output
+    assert '"message": "one"' in lines[0]

@@ -1,26 +1,39 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
 
-from swak import in_, out, task
-from swak.commands.looking import Remote
-from tests.control.served import served
+import pytest
+
+from swak.commands.looking import _ended_by_signals
+from tests.flows.waiting import until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
-def test_the_view_of_another_process_keeps_its_last_figures_when_that_has_ended(tmp_path: Path) -> None:
-    source = in_.Memory(["a"], follow=True)
-    with served(tmp_path, task(source, out.Null(), name="t")) as one, one.connect() as connection:
-        remote = Remote(connection)
-        assert [view.stage for view in remote.snapshot()] == ["Memory", "Null"]
-        assert remote.read().rss_bytes > 0
-        assert not remote.ended.is_set()
-        source.end()
-        one.run.wait(20)
-        one.server.close()
-        shown: Any = remote.snapshot()
-        assert [view.stage for view in shown] == ["Memory", "Null"]
-        assert remote.ended.is_set()
-        assert "has closed the connection" in remote.why
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_view_instead_of_the_process(number: signal.Signals) -> None:
+    over = threading.Event()
+    with _ended_by_signals(over) as caught:
+        os.kill(os.getpid(), number)
+        until(over.is_set, "the end")
+        assert caught == [number]
+
+
+def test_what_a_shell_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with _ended_by_signals(threading.Event()):
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

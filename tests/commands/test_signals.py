@@ -65,7 +65,7 @@ class Agent:
         until = time.monotonic() + 20
         while not all(text in self.told for text in texts):
             left_s = until - time.monotonic()
-            assert left_s > 0, f"{texts!r} never came up in {self.told!r}"
+            assert left_s > 0, f"{texts!r} never came up in {self.told[-2000:]!r}"
             if source is None:
                 assert self.process.stdout is not None
                 source = self.process.stdout.fileno()
@@ -175,7 +175,7 @@ def test_a_live_view_that_was_suspended_is_drawn_anew_and_nothing_else(
         agent.process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, agent.process.pid, os.WSTOPPED)
         agent.signal(signal.SIGCONT)
-        told = agent.read_until(b"\x1b[2K", b"Endless", source=ours)
+        told = agent.read_until(b"\x1b[2J", b"Endless", source=ours)
         agent.signal(signal.SIGTERM)
         told += agent.read_until(b"clean", source=ours)
         assert agent.process.wait(20) == 0

@@ -315,7 +315,7 @@ def test_the_live_view_survives_every_size_of_its_terminal(
         agents.append(Agent("endless.py", stderr=its))
         for rows, columns in ((24, 80), (20, 10), (1, 1), (0, 0), (23, 80)):
             fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            agents[0].read_until(b"\x1b[2K", ours)
+            agents[0].read_until(b"\x1b[2J", ours)
         agents[0].read_until(b"Endless", ours)
         agents[0].process.send_signal(signal.SIGINT)
         agents[0].read_until(b"clean", ours)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from swak import in_, out, task
 from swak.control.client import ControlError
-from swak.control.tapping import BODIES_MAX
+from swak.control.tapping import BODIES_MAX, line_of, shown_line_of
 from tests.control.served import served
 from tests.flows.waiting import until
 
@@ -89,3 +90,25 @@ def test_a_tap_ends_with_the_run(tmp_path: Path) -> None:
         one.run.wait(20)
         one.server.close()
         assert list(lines)[-1]["ok"]
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "moment"), [(1_795_306_038_333_816_051, "00:07:18"), (-(10**30), "--:--:--"), (10**40, "--:--:--")]
+)
+def test_who_looks_sees_the_time_the_tag_and_the_record(time_ns: int, moment: str) -> None:
+    line = shown_line_of({"tag": "web\x1b[2J", "time_ns": time_ns, "record": {"n": 1}})
+    assert line == moment + r""" 'web\x1b[2J' {"n": 1}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain 한", "plain 한"), ("\x1b[2J", r"\u001b[2J"), ("a\nb\t", r"a\nb\t"), ("\x7f", r"\u007f"),
+        ("\x9b2J", r"\u009b2J"), ("\u202e", r"\u202e"), ("\ud800", r"\ud800"), ("\\", r"\\"),
+    ],
+)  # fmt: skip
+def test_the_line_of_an_event_does_nothing_to_a_terminal_and_means_the_same(text: str, shown: str) -> None:
+    line = line_of({"record": {"text": text}})
+    assert line == f'{{"record": {{"text": "{shown}"}}}}'
+    assert line.isprintable()
+    assert json.loads(line)["record"]["text"] == text

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from swak.metrics.families import OTHERS, PATHS_MAX, lags, samples_of
-from swak.metrics.observed import Observed
+from swak.metrics.families import PATHS_MAX, lags, samples_of
+from swak.metrics.observed import OTHERS, Observed
 from swak.plugin import Extent
 from swak.stats import InputReceipt, Reasons, Tally
 from tests.metrics.looks import stage
