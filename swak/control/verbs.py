@@ -45,8 +45,12 @@ class Outcome(NamedTuple):
 class Agent:
     """What a run looks like to those who control it. All verbs are called by the control thread."""
 
-    def __init__(self, run: Run, name: str, recipe: str, details: Mapping[str, Any]) -> None:
+    def __init__(
+        self, run: Run, name: str, recipe: str, details: Mapping[str, Any], more: Mapping[str, Verb] | None = None
+    ) -> None:
+        """`more`: verbs besides those below."""
         self.run = run
+        self._more = more or {}
         self.name = name
         self.recipe = recipe
         self.outcome: Outcome | None = None
@@ -73,6 +77,7 @@ class Agent:
             "inject": self.inject,
             "stacks": self.stacks,
             "stop": self.stop,
+            **self._more,
         }
 
     # Looking
