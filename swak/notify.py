@@ -44,7 +44,10 @@ class Notifier:
         look: Callable[[], Observed],
         watchdog_s: float | None = None,
         now: Callable[[], float] = time.monotonic,
+        stays: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`stays`: whether the service does not stop with the run, as another process goes on with it."""
+        self._stays = stays
         self._send = send
         self._look = look
         self._watchdog_s = watchdog_s
@@ -77,7 +80,7 @@ class Notifier:
         if self._reloading and sum(observed.reloads.values()) >= self._reloads:
             self._reloading = False
             said.append("READY=1")
-        if observed.draining and not self._stopping:
+        if observed.draining and not self._stopping and not self._stays():
             self._stopping = True
             said.append("STOPPING=1")
         if self._ready and now >= self._status_at:
@@ -92,7 +95,8 @@ class Notifier:
 
     def end(self) -> None:
         """Tell that the run is over. One that was over before it was ready was ready all the same."""
-        said = [*([] if self._ready else ["READY=1"]), *([] if self._stopping else ["STOPPING=1"])]
+        stopping = not (self._stopping or self._stays())
+        said = [*([] if self._ready else ["READY=1"]), *(["STOPPING=1"] if stopping else [])]
         if said:
             self._send("\n".join(said))
 
@@ -143,7 +147,9 @@ def notifying(run: Run) -> Iterator[None]:
         yield
         return
     began_s = time.monotonic()
-    notifier = Notifier(Channel(address).send, lambda: observe(run, began_s), watchdog_of(os.environ, os.getpid()))
+    watchdog_s, sockets = watchdog_of(os.environ, os.getpid()), run.crew.sockets
+    look, stays = lambda: observe(run, began_s), lambda: sockets.handing
+    notifier = Notifier(Channel(address).send, look, watchdog_s, stays=stays)
     over = threading.Event()
 
     def tell() -> None:

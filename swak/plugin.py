@@ -18,6 +18,8 @@ from swak.recipe import Pipeable, calling_place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from swak.sockets.kept import Berth  # noqa: TC004 - a layer above, and no option
+
 
 class Pending:
     """What `Output.write` returns when the batch is safe only after the next `sync`."""
@@ -163,6 +165,8 @@ class Input(Plugin):
     once: bool = False
     """Whether to end where the source ends now, instead of waiting for more. May be set while the input is open."""
 
+    berth: Berth | None = None
+    """Where sockets are left to a successor, and found. Set by whoever runs the input; None: nothing outlives it."""
     settled: Callable[[str], Position] | None = None
     """Up to which position a source is settled, None when nothing of it is. Set by whoever runs the input."""
 

@@ -23,6 +23,7 @@ from swak.budget import Budget
 from swak.ledger import Reading
 from swak.log import get
 from swak.plugin import Input, Output
+from swak.sockets.kept import Keep
 from swak.stats import InputReceipt
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Crew:
     def __init__(self, topology: Topology, settings: Settings, site: Site) -> None:
         self.site = site
         self.settings = settings
+        self.sockets = settings.sockets or Keep()
+        """Sockets that outlive the seats which read them."""
         plugins = [stage.plugin for graph in topology.flows for stage in graph.stages if stage.plugin is not None]
         caches = [plugin.keeps_bytes for plugin in plugins]
         self.budget = Budget(settings.memory_limit, len(topology.flows), caches)
@@ -168,8 +171,10 @@ class Crew:
         lease = Lease(plugin)
         post.state = "opening"
         post.lost, post.lease = post.losses(), lease
-        if isinstance(plugin, Input) and post.once:  # after the lease: who sets `post.once` looks in the other order
-            plugin.once = True
+        if isinstance(plugin, Input):
+            plugin.berth = self.sockets.berth(post.name)
+            if post.once:  # after the lease: who sets `post.once` looks in the other order
+                plugin.once = True
         post.mailbox.reseat(keep_held=keep_held)
         if post.seat is not None:
             post.seat.retire()  # a thread that hangs, and main's loop, may never come back to do it
@@ -212,6 +217,7 @@ class Crew:
 
     def let_go(self) -> None:
         """End of the run: close all mailboxes, abort what hangs, wait a moment for threads to close their plugins."""
+        self.sockets.end()
         for post in self.posts:
             post.mailbox.close()
         deadline = time.monotonic() + LEAVE_S

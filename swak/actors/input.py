@@ -59,8 +59,10 @@ class InputSeat(Seat):
                 self._forward(rest)
         self.post.lost = self.post.losses()
         self._close_plugin()
+        berth = self.plugin.berth
         self.lease.plugin, self.opened = self.post.furnished(), False
         self._sit_down(self.lease.plugin)
+        self.plugin.berth = berth
         self.mailbox.shut(0.0)
         self._begin(self.sources.serial)
 

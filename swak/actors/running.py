@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from swak.clock import Clock
     from swak.reloading.outcome import Reloads
+    from swak.sockets.kept import Keep
     from swak.topology.graph import Topology
 
 DRAIN_S = 60.0
@@ -55,6 +56,8 @@ class Settings(NamedTuple):
     memory_limit: int | None = None
     """Bytes of events that may be in memory: beyond them inputs wait. None: what bounds mailboxes and buffers."""
     clock: Clock = SYSTEM
+    sockets: Keep | None = None
+    """Where inputs find sockets that are open already, and may leave theirs; None: those of this run only."""
 
 
 class Run:
@@ -128,9 +131,13 @@ class Run:
         """Wait until everything is over. Return whether it is."""
         return self.supervisor.finished.wait(timeout_s)
 
-    def stop(self, *, now: bool = False, signal: int | None = None) -> None:
-        """Ask for draining, or for an end at once; because of a signal, perhaps."""
+    def stop(self, *, now: bool = False, signal: int | None = None, handing: bool = False) -> None:
+        """Ask for draining, or for an end at once; because of a signal, perhaps.
+
+        When `handing`, sockets are left open for a successor.
+        """
         self.stopped = True
+        self.crew.sockets.handing = handing
         self.signals.put(Stop(now, signal))
         self._loop.ring()
 
@@ -166,6 +173,7 @@ class Run:
             sources.close()
         for post in self.crew.posts:
             post.mailbox.discard()
+        self.crew.sockets.end()
         self.settings.data_dir.close()
 
 

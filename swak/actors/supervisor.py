@@ -126,7 +126,8 @@ class Supervisor(Actor):
             self._drain()  # an envelope of pykka's
 
     def _signalled(self, number: int) -> None:
-        if self.drain_until is None:
+        if self.drain_until is None or self.crew.sockets.handing:
+            self.crew.sockets.handing = False  # nobody is to go on
             log.info("draining; a second signal stops at once", signal=number, grace_s=self.settings.grace_s)
             self._drain()
         else:
@@ -153,6 +154,7 @@ class Supervisor(Actor):
             waits = self.crew.save() or now > self._eager_until
             self._checkpoint_at = now + (CHECKPOINT_S if waits else TICK_S)
             self._judge_leaks()
+            self.crew.sockets.expire()
 
     def _look_at(self, post: Post, now: float) -> None:
         lease = post.lease

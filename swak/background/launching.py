@@ -47,7 +47,7 @@ def launch(arguments: Sequence[str], log: Path, cwd: str, environ: Mapping[str, 
     try:
         begin = os.fstat(output).st_size
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own program
-            [sys.executable, *_safe(cwd), "-m", "swak", "up", "--ready-fd", str(writes), *arguments],
+            [sys.executable, *kept_apart(cwd), "-m", "swak", "up", "--ready-fd", str(writes), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -72,7 +72,15 @@ def launch(arguments: Sequence[str], log: Path, cwd: str, environ: Mapping[str, 
     return Launched(None, code if code >= 0 else 128 - code, _since(log, begin))
 
 
-def _safe(cwd: str) -> list[str]:
+def own_arguments(argv: Sequence[str]) -> list[str]:
+    """Return the arguments of `swak up` as they were typed, without what was put before them to start this process."""
+    rest = list(argv)
+    while rest[:1] in (["--ready-fd"], ["--handover-fd"]):
+        rest = rest[2:]
+    return rest
+
+
+def kept_apart(cwd: str) -> list[str]:
     """Keep modules that lie in the working directory from being taken for Python's, unless swak itself lies there."""
     return [] if Path(swak.__file__).parents[1] == Path(cwd).resolve() else ["-P"]
 

@@ -253,11 +253,18 @@ def _gone(agent: Found, within_s: float) -> bool:
 @agent_argument
 @click.option("--now", is_flag=True, help="Do not drain. With --stage: do not wait until the stage has empty hands.")
 @click.option("--stage", help="Put a fresh plugin into this stage only; the agent runs on.")
-def restart(name: str | None, stage: str | None, *, now: bool) -> None:
+@click.option("--handover", is_flag=True, help="Start the new process first, and hand its sockets over: for upgrades.")
+def restart(name: str | None, stage: str | None, *, now: bool, handover: bool) -> None:
     """Stop an agent and start it again with the same recipe and options, or give one of its stages a fresh plugin.
 
     The recipe is checked first: if it is wrong, the agent runs on.
     """
+    if handover:
+        if now or stage is not None:
+            raise click.UsageError("--handover drains the whole agent: leave --now and --stage out")
+        from swak.commands.upgrading import hand_over  # noqa: PLC0415 - the other ways need none of it
+
+        sys.exit(hand_over(found(name)))
     if stage is not None:
         told = asked(name, "restart", stage=stage, now=now, within_s=10.0)
         click.echo(f"{told['stage']}: has a fresh plugin", err=True)

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import log
+from swak.background.launching import own_arguments
 from swak.background.naming import Claim, claim, claim_free, name_of
 from swak.background.places import of_this_user, socket_path, usable
 from swak.commands.remote import control_wanted, open_door
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from swak.background.rotating import LogFile
     from swak.control.door import Door
     from swak.control.reloader import Reloader
-    from swak.control.server import Server
+    from swak.control.server import Server, Verb
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
     from swak.stats import Receipt
@@ -40,7 +41,8 @@ class Given(NamedTuple):
     text: str | None
     name: str | None
     ready_fd: int | None
-    """Where to say that it has started; None: it runs in the foreground."""
+    """Where to say that it has started."""
+    background: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -80,6 +82,12 @@ class Presence:
         self._agent: Agent | None = None
         self._announcement: Announcement | None = None
         self._log_file: LogFile | None = None
+        self.verbs: dict[str, Verb] = {}
+        """What can be asked for besides what every run does."""
+
+    def note(self, name: str, value: object) -> None:
+        """Have others know one thing more."""
+        self._details[name] = value
 
     @property
     def log(self) -> str:
@@ -95,7 +103,7 @@ class Presence:
         if not isinstance(run, Run):
             return
         told = {name: value for name, value in self._details.items() if name != "environ"}
-        self._agent = Agent(run, self.name, self._details["recipe"], told, reloader)
+        self._agent = Agent(run, self.name, self._details["recipe"], told, self.verbs, reloader=reloader)
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = socket_path(self._claim.pid_path.parent, self.name)
@@ -173,7 +181,7 @@ def presented(given: Given, where: DataDir) -> Iterator[Presence | None]:
 
 def present(given: Given, data_dir: str) -> Presence | None:
     """Take a name. StateError when an agent that was given this name, or is in the background, cannot have it."""
-    wanted = given.name is not None or given.ready_fd is not None
+    wanted = given.name is not None or given.background
     # a run that keeps nothing leaves no folder behind either
     passing = [] if data_dir else [one for places in of_this_user() for one in places.folders() if not one.exists()]
     try:
@@ -187,17 +195,17 @@ def present(given: Given, data_dir: str) -> Presence | None:
     details = {
         "recipe": given.recipe or given.own_name,
         "check": ["-e", given.text] if given.path is None else [given.path],
-        "argv": sys.argv[2:],
+        "argv": own_arguments(sys.argv[2:]),
         "cwd": os.getcwd(),  # noqa: PTH109 - as text
         "environ": {name: value for name, value in os.environ.items() if name.startswith("SWAK_")},
         "data_dir": data_dir,
         "began_ns": time.time_ns(),
-        "background": given.ready_fd is not None,
+        "background": given.background,
         "log": "",
         "socket": "",
         "control": "",
     }
     presence = Presence(given, owned, details, passing)
-    if given.ready_fd is not None:
+    if given.background:
         presence.detach()
     return presence

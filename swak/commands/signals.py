@@ -108,6 +108,11 @@ def tell_state(to: Steered) -> None:
         _log.info("state of a stage", stage=stage, state=state)
 
 
+def hand_over(to: Steered) -> None:
+    """Have another process go on, where that can be. What is in the way is told in the log."""
+    to.run.crew.sockets.wish()
+
+
 DRAIN = Drain()
 
 TABLE: Mapping[str, Drain | Act] = {
@@ -117,6 +122,7 @@ TABLE: Mapping[str, Drain | Act] = {
     "SIGHUP": DRAIN,
     "SIGQUIT": stop_with_stacks,
     "SIGUSR1": flush,
+    "SIGUSR2": hand_over,
     "SIGCONT": tell_state,
 }
 """By the signal's name; of these, a system has those that it knows. What nohup or a shell ignores stays ignored."""

@@ -19,7 +19,7 @@ from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from queue import SimpleQueue
 
     from swak.actors.running import Run, Settings
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from swak.control.reloader import Reloader
     from swak.datadir import DataDir
     from swak.options import Duration, Size
+    from swak.recipe import Recipe
     from swak.stats import Receipt, StageView
     from swak.topology.graph import Topology
     from swak.view.live import View
@@ -127,6 +128,7 @@ class Telling(NamedTuple):
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
 @click.option("--ready-fd", type=int, hidden=True)
+@click.option("--handover-fd", type=int, hidden=True)
 def up(  # noqa: PLR0917 - click calls it by name
     path: str | None,
     text: str | None,
@@ -149,6 +151,7 @@ def up(  # noqa: PLR0917 - click calls it by name
     detach: bool,
     name: str | None,
     ready_fd: int | None,
+    handover_fd: int | None,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
 
@@ -162,33 +165,62 @@ def up(  # noqa: PLR0917 - click calls it by name
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral keeps nothing, --data-dir says where: leave one of the two out")
-    from swak.commands.ownlog import heed_own_log  # noqa: PLC0415 - see below
-    from swak.commands.presence import Given, presented  # noqa: PLC0415 - see below
+    from swak.commands.presence import Given  # noqa: PLC0415 - see below
 
-    given = Given(path, text, name, ready_fd)
+    given = Given(path, text, name, ready_fd, ready_fd is not None or (detach and handover_fd is not None))
     reloading = Reloading(given, watch)
-    if detach and ready_fd is None:
+    if detach and not given.background:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
-    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
+
+    def settings(topology: Topology) -> Settings:
+        kept_in = None if ephemeral else data_dir or ""
+        where = _kept_in(given, topology, kept_in, dead_letters_max, dead_letters_full)
+        return Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
+
     try:
-        topology = compile_recipe(load(path, text, timeout_s))
-        where = _kept_in(given, topology, None if ephemeral else data_dir or "", dead_letters_max, dead_letters_full)
-        with presented(given, where) as presence:
-            heed_own_log(topology, presence.log if presence is not None else "")
-            settings = Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
-            run = _made(topology, settings)
-            with watched(run, metrics), reloading.of(run):
-                code = run_to_end(run, telling, _view(run, topology, telling, path or TEXT), presence, reloading)
+        code = _run(given, lambda: load(path, text, timeout_s), settings, telling, metrics, handover_fd, reloading)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
     finally:
         log.reset()
     sys.exit(code)
+
+
+def _run(  # noqa: PLR0917 - what the options have become
+    given: Given,
+    recipe: Callable[[], Recipe],
+    settings: Callable[[Topology], Settings],
+    telling: Telling,
+    metrics: Where | None,
+    handover_fd: int | None,
+    reloading: Reloading,
+) -> int:
+    """Run a recipe until it ends, or another process goes on with it. Returns the exit code."""
+    from swak.commands.ownlog import heed_own_log  # noqa: PLC0415 - see above
+    from swak.commands.presence import presented  # noqa: PLC0415 - see above
+    from swak.commands.succession import succeeding  # noqa: PLC0415 - see above
+    from swak.topology.compile import compile_recipe  # noqa: PLC0415 - see above
+
+    code, again = OK, True
+    with succeeding(given, handover_fd) as succession:
+        topology = compile_recipe(recipe())
+        succession.begin(topology)
+        while again:  # once more when the process that was to take over has died
+            chosen = settings(topology)._replace(sockets=succession.keep)
+            with presented(succession.given, chosen.data_dir) as presence:
+                heed_own_log(topology, presence.log if presence is not None else "")
+                run = _made(topology, chosen)
+                with watched(run, metrics), reloading.of(run):
+                    succession.ready(run, presence)
+                    view = _view(run, topology, telling, given.path or TEXT)
+                    code = run_to_end(run, telling, view, presence, reloading)
+            again, topology = succession.goes_on(), run.topology
+    return code
 
 
 def _in_background(given: Given) -> int:
@@ -235,7 +267,7 @@ class Reloading:
         self._path, self._watch = None if given.is_text else given.path, watch
         if watch and self._path is None:
             raise click.UsageError("--watch watches a file, and the recipe is none: give a RECIPE file")
-        self._hears = given.ready_fd is not None or bool(os.environ.get("NOTIFY_SOCKET"))
+        self._hears = given.background or bool(os.environ.get("NOTIFY_SOCKET"))
         self.reloader: Reloader | None = None
 
     @property
@@ -336,7 +368,7 @@ def _view(run: Run, topology: Topology, telling: Telling, name: str) -> View | N
     def leave() -> str:
         """Do what Ctrl-C does."""
         again = run.draining
-        run.signals.put(signal.SIGINT)
+        run.signals.put(int(signal.SIGINT))
         return "stopping at once" if again else "draining; q again stops at once"
 
     return View(Own(run), name, console, keyboard=keyboard(), leave=leave, leaving="drain and quit")

@@ -130,6 +130,7 @@ class Reloader:
         verdict = verdicts.get()
         if verdict.trouble:
             return outcome.of(found, "rolled_back", verdict.trouble)
+        self._run.topology = found.topology
         return outcome.of(found, "done")._replace(leaving=verdict.leaving)
 
     def _wait(self, event: threading.Event, timeout_s: float) -> None:

@@ -49,9 +49,18 @@ class Agent:
     """What a run looks like to those who control it. All verbs are called by the control thread."""
 
     def __init__(
-        self, run: Run, name: str, recipe: str, details: Mapping[str, Any], reloader: Reloader | None = None
+        self,
+        run: Run,
+        name: str,
+        recipe: str,
+        details: Mapping[str, Any],
+        more: Mapping[str, Verb] | None = None,
+        *,
+        reloader: Reloader | None = None,
     ) -> None:
+        """`more`: verbs besides those below."""
         self.run = run
+        self._more = more or {}
         self.name = name
         self.recipe = recipe
         self.outcome: Outcome | None = None
@@ -85,6 +94,7 @@ class Agent:
             "reload": self.reload,
             "plan": self.plan,
             "stop": self.stop,
+            **self._more,
         }
 
     # Looking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from swak.forward.decoder import Decoder
@@ -108,6 +109,29 @@ class Connection:
         return self._decoder.held_bytes
 
     @property
+    def rest(self) -> bytes | None:
+        """What has come of a chunk that is not complete; None where no other process can go on with the connection.
+
+        TLS and a handshake that is under way cannot be taken along, and an ack that is owed is nobody else's.
+        """
+        if self.ended or self.owed or self._keeper is not None or is_tls(self.sock):
+            return None
+        return self._decoder.held
+
+    @property
+    def out(self) -> bytes:
+        """What is still to be sent."""
+        return bytes(self._out)
+
+    def go_on_with(self, rest: bytes, out: bytes, now: float) -> None:
+        """Begin where a predecessor has stopped, whose sender was let in. Closed: that makes no sense."""
+        self._keeper = None
+        self._out += out
+        self.wants_write = bool(out)
+        for _ in self.feed(rest, now) if rest else ():
+            raise Closed("no forward protocol", "the rest of a chunk is more than a rest")
+
+    @property
     def begun_at(self) -> float | None:
         """When the chunk that is on its way began, or the handshake that is not over."""
         return self.since if self._shaking or self._keeper is not None else self._begun_at
@@ -207,6 +231,12 @@ class Connection:
         except OSError as error:
             raise Closed(*self._broken(error)) from error
         self.wants_write = bool(self._out)
+
+    def part(self) -> None:
+        """Tell a peer over TLS that this is the end, and no attack."""
+        if is_tls(self.sock) and not self._shaking:
+            with suppress(OSError, ValueError):  # it would wait for the answer, or the peer is gone
+                self.sock.unwrap()  # type: ignore[attr-defined]  # a socket of TLS has it
 
     @property
     def idle(self) -> bool:

@@ -103,6 +103,11 @@ class Decoder:
         """Size of the frame that has begun and is not complete."""
         return len(self._data)
 
+    @property
+    def held(self) -> bytes:
+        """What has come of that frame."""
+        return bytes(self._data)
+
     def feed(self, data: bytes) -> Iterator[Incoming]:
         """Take bytes in and give the events of frames that are complete. ProtocolError when they make no sense.
 

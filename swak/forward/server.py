@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import selectors
-import socket
-import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from swak.clock import SYSTEM
+from swak.forward.bell import Bell
 from swak.forward.connection import Closed, Connection
-from swak.forward.decoder import FRAME_BYTES
+from swak.forward.crowd import Crowd
 from swak.forward.faults import Faults
 from swak.forward.gathering import Gathering
 from swak.forward.listener import Listener, NoRoomError
 from swak.forward.repeats import Repeats
 from swak.forward.tls import server_context
 from swak.log import get
-from swak.sockets.address import tune
 from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:
+    import socket
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from swak.clock import Clock
     from swak.event import Chunk
     from swak.forward.connection import Promise
     from swak.forward.decoder import Incoming
     from swak.forward.gathering import Part
-    from swak.forward.handshake import Lock
-    from swak.forward.tls import Tls
+    from swak.forward.settings import Settings
     from swak.log import Log
+    from swak.sockets.kept import Berth, Carried
 
 TURN_BYTES = 1024 * 1024
 """What one turn receives."""
-HELD_BYTES = 256 * 1024 * 1024
-"""Unfinished chunks of all connections together; beyond it only the one that began first is read on."""
-LIGHT_BYTES = 16 * 1024
-"""What a connection may hold of an unfinished chunk and be read on all the same: who sends little never waits."""
+REST_BYTES = 16 * TURN_BYTES
+"""What is read at the end of connections that a successor cannot take up: who never pauses must not keep us."""
 LOOK_S = 0.25
 """How often connections are looked at that may take too long."""
 GAP_S = 1.0
@@ -47,26 +44,14 @@ GAP_S = 1.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
-class Settings(NamedTuple):
-    """Where to listen, whom to let in, and how much to bear."""
-
-    host: str
-    port: int
-    lock: Lock | None = None
-    tls: Tls | None = None
-    timeout_s: float = 30.0
-    frame_bytes_max: int = FRAME_BYTES
-    connections_max: int = 4096
-    held_bytes_max: int = HELD_BYTES
-    dedupe: int = 0
-    """How many settled chunks are remembered, so that they are not taken again."""
-
-
 class Server:
     """Listens from `open` to `close`. One thread takes turns; `wake` and what settles parts may come from any."""
 
-    def __init__(self, settings: Settings, clock: Clock = SYSTEM, log: Log | None = None) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, clock: Clock = SYSTEM, log: Log | None = None, berth: Berth | None = None
+    ) -> None:
+        """`berth`: where a predecessor may have left its sockets, and where ours are left."""
+        self._settings, self._berth = settings, berth
         self._clock = clock
         self._log = log or get("swak.forward")
         self.faults = Faults(self._log, clock.monotonic)
@@ -74,34 +59,37 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._context: ssl.SSLContext | None = None
         self._listener: Listener | None = None
-        self._bell_in, self._bell_out = socket.socketpair()
-        self._connections: set[Connection] = set()
+        self._bell = Bell()
+        self._crowd = Crowd(settings.held_bytes_max)
+        self._connections, self._paused = self._crowd.connections, self._crowd.paused
         self._ready: dict[Connection, None] = {}
-        self._paused: set[Connection] = set()
-        self._held_bytes = 0
         self._current: tuple[Connection, Iterator[Incoming]] | None = None
         self._promise: Promise | None = None
         self._settled: deque[Part] = deque()
-        self._rung = threading.Event()
         self._deaf_s = 0.0
         self._left_at = self._look_at = clock.monotonic()
         self._listen_at: float | None = None
+        self._rest_bytes = REST_BYTES
 
-    def open(self) -> None:
-        """Listen. OSError: the address cannot be had, or a file of TLS cannot be read."""
+    def open(self) -> list[Chunk]:
+        """Listen. Return what a predecessor has read and could not hand out.
+
+        OSError: the address cannot be had, or a file of TLS cannot be read.
+        """
         host, port = self._settings.host, self._settings.port
         try:
             self._context = None if self._settings.tls is None else server_context(self._settings.tls)
-            self._listener = Listener(host, port, self._log)
+            self._listener = Listener(host, port, self._log, self._berth)
         except OSError as error:
             raise OSError(error.errno, f"{host}:{port}: {error.strerror or error}") from error
         self._selector.register(self._listener.sock, _READ, self._accept)
         if self._listener.heartbeats is not None:
             self._selector.register(self._listener.heartbeats, _READ, self._listener.beat)
-        self._selector.register(self._bell_in, _READ, self._hear)
-        for end in (self._bell_in, self._bell_out):
-            end.setblocking(False)
+        self._selector.register(self._bell, _READ, self._bell.hear)
         self._connections_max = min(self._settings.connections_max, open_files_max())
+        for one in self._listener.arrived():
+            self._go_on(one)
+        return self._listener.pending()
 
     @property
     def port(self) -> int:
@@ -116,12 +104,12 @@ class Server:
     @property
     def held_bytes(self) -> int:
         """Bytes of chunks that are not complete."""
-        return self._held_bytes
+        return self._crowd.held_bytes
 
     @property
     def waiting(self) -> bool:
         """Whether chunks are under way that are not complete."""
-        return self._held_bytes > 0 or self._current is not None or bool(self._ready)
+        return self._crowd.held_bytes > 0 or self._current is not None or bool(self._ready)
 
     def turn(self, wait_s: float) -> list[Chunk]:
         """Do what there is to do and return what has arrived, at most about EVENTS_MAX events or TURN_BYTES.
@@ -135,19 +123,14 @@ class Server:
         if not gathering.full:
             self._poll(0.0 if gathering.count or self._ready else wait_s)
             self.answer()
-            room = TURN_BYTES
-            while self._ready and self._current is None and room > 0:
-                connection = next(iter(self._ready))
-                del self._ready[connection]
-                room -= self._serve(connection)
-                self._pull(gathering)
+            self._serve_ready(gathering, TURN_BYTES)
         self._look_round()
         self._left_at = self._clock.monotonic()
         return gathering.chunks()
 
     def answer(self) -> None:
         """Ack what is settled."""
-        self._rung.clear()
+        self._bell.reset()
         while self._settled:
             promise, number = self._settled.popleft()
             connection = promise.connection
@@ -169,28 +152,53 @@ class Server:
 
     def wake(self) -> None:
         """End a turn that waits. Any thread, at any time."""
-        if not self._rung.is_set():
-            self._rung.set()
-            with suppress(OSError):  # full: it will wake anyway; closed: nobody waits
-                self._bell_out.send(b"\0")
+        self._bell.ring()
 
     def rest(self) -> list[Chunk]:
-        """Take no connections and no bytes any more; return what is left of a chunk that has come, [] at its end."""
-        self._stop_listening()
+        """Take no connections and no bytes any more; return what is left of a chunk that has come, [] at its end.
+
+        Where a successor goes on, only what has come over TLS is read: it cannot take that up.
+        """
         gathering = Gathering(self.settle)
         self._pull(gathering)
+        if self._berth is None or not self._berth.handing:
+            self._stop_listening()
+        elif self._context is not None:
+            if self._rest_bytes == REST_BYTES:
+                self._ready.update(dict.fromkeys(self._connections))
+            self._rest_bytes -= 1 + self._serve_ready(gathering, self._rest_bytes)
         return gathering.chunks()
 
-    def close(self) -> None:
-        """Ack what is settled, as far as that goes at once, and close everything."""
+    def close(self, *, ended: bool = True, whole: bool = True) -> None:
+        """Ack what is settled, as far as that goes at once, and close everything, or leave it to a successor.
+
+        `whole`: no turn was cut off in the middle, so that connections can be left, too.
+        """
         self.answer()
+        if self._listener is not None and self._listener.hands_on(ended=ended):
+            self._leave(self._listener, whole=whole)
         self._stop_listening()
         for connection in list(self._connections):
+            connection.part()
             self._drop(connection, Closed())
         self._current = None
         self._selector.close()
-        self._bell_in.close()
-        self._bell_out.close()
+        self._bell.close()
+
+    # Changing hands
+
+    def _leave(self, listener: Listener, *, whole: bool) -> None:
+        pending: list[Chunk] = []
+        while whole and self._current is not None:
+            gathering = Gathering(self.settle)
+            self._pull(gathering)
+            pending += [one for one in gathering.chunks() if one.told is None]  # others are sent again
+        listener.leave(self._crowd.carried() if whole else [], pending)
+
+    def _go_on(self, left: Carried) -> None:
+        connection = self._connected(left.sock, left.peer)
+        self._begin(connection, lambda: connection.go_on_with(left.rest, left.out, self._now()))
+        self._crowd.count(connection)
 
     # What happens on sockets
 
@@ -203,10 +211,6 @@ class Server:
             if mask & _WRITE and not self._flushed(connection):
                 continue
             self._ready[connection] = None  # to write may be what TLS waits for, too
-
-    def _hear(self) -> None:
-        with suppress(BlockingIOError):  # heard already
-            self._bell_in.recv(4096)
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -224,26 +228,41 @@ class Server:
             self.faults.note("too many connections", peer, f"there are {self._connections_max}")
             return
         try:
-            sock.setblocking(False)
-            tune(sock)
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError as error:  # it has left
             sock.close()
             self._log.debug("a connection ended before it began", peer=peer, error=str(error))
             return
-        connection = Connection(sock, peer, self._settings.lock, self._settings.frame_bytes_max, self._now())
-        self._connections.add(connection)
+        connection = self._connected(sock, peer)
+        self._begin(connection, connection.begin)
+
+    def _begin(self, connection: Connection, begin: Callable[[], None]) -> None:
         try:
-            connection.begin()
+            begin()
         except Closed as closed:
             self._drop(connection, closed)
         else:
             self._watch(connection)
 
+    def _connected(self, sock: socket.socket, peer: str) -> Connection:
+        connection = Connection(sock, peer, self._settings.lock, self._settings.frame_bytes_max, self._now())
+        self._connections.add(connection)
+        return connection
+
+    def _serve_ready(self, gathering: Gathering, size_bytes: int) -> int:
+        """Receive from who has something, until there is enough; return how many bytes that were."""
+        got_bytes = 0
+        while self._ready and self._current is None and got_bytes < size_bytes:
+            connection = next(iter(self._ready))
+            del self._ready[connection]
+            got_bytes += self._serve(connection)
+            self._pull(gathering)
+        return got_bytes
+
     def _serve(self, connection: Connection) -> int:
         """Receive from a connection; return how many bytes that were."""
-        if self._must_wait(connection):
+        if self._crowd.must_wait(connection):
             self._paused.add(connection)
             connection.hold(self._now())
             self._watch(connection)
@@ -282,9 +301,7 @@ class Server:
             self.repeats.forget(self._promise)
             self._current = self._promise = None
             self._drop(connection, closed)
-        if connection in self._connections:
-            self._held_bytes += connection.held_bytes - connection.counted_bytes
-            connection.counted_bytes = connection.held_bytes
+        self._crowd.count(connection)
 
     def _flushed(self, connection: Connection) -> bool:
         try:
@@ -315,10 +332,8 @@ class Server:
     def _drop(self, connection: Connection, closed: Closed) -> None:
         if connection not in self._connections:
             return
-        self._connections.remove(connection)
-        self._paused.discard(connection)
+        self._crowd.remove(connection)
         self._ready.pop(connection, None)
-        self._held_bytes -= connection.counted_bytes
         if connection.mask:
             self._selector.unregister(connection.sock)
             connection.mask = 0
@@ -333,7 +348,7 @@ class Server:
             self._listen_at = None
             self._selector.register(self._listener.sock, _READ, self._accept)
         if self._paused:
-            for connection in [one for one in self._paused if not self._must_wait(one)]:
+            for connection in [one for one in self._paused if not self._crowd.must_wait(one)]:
                 self._paused.remove(connection)
                 connection.go_on(self._now())
                 self._ready[connection] = None  # under TLS bytes may wait where no selector sees them
@@ -345,15 +360,6 @@ class Server:
             reason = "" if connection.ended else connection.late(self._now(), self._settings.timeout_s)
             if reason:
                 self._drop(connection, Closed(reason, f"more than {self._settings.timeout_s:g} s"))
-
-    def _must_wait(self, connection: Connection) -> bool:
-        over = self._held_bytes > self._settings.held_bytes_max
-        return over and connection.held_bytes >= LIGHT_BYTES and connection is not self._oldest()
-
-    def _oldest(self) -> Connection | None:
-        """Return the connection whose chunk began first."""
-        began = [(one.begun_at, id(one), one) for one in self._connections if one.held_bytes]
-        return min(began, key=lambda one: (one[0] or 0.0, one[1]))[2] if began else None
 
     def _now(self) -> float:
         """Return the time, less the time in which nobody listened."""

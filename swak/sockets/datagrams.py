@@ -10,10 +10,15 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swak import log
 from swak.sockets.address import bound, plain_host, shown
+from swak.sockets.kept import alone
 from swak.sockets.unread import unread_datagrams
+
+if TYPE_CHECKING:
+    from swak.sockets.kept import Berth
 
 LOG = log.get("sockets")
 
@@ -35,9 +40,11 @@ class Datagrams:
     All calls but `wake` come from one thread.
     """
 
-    def __init__(self, host: str, port: int, buffer_bytes: int | None) -> None:
-        """Bind. OSError when the address cannot be had."""
-        self._sock = bound(host, port, socket.SOCK_DGRAM)
+    def __init__(self, host: str, port: int, buffer_bytes: int | None, berth: Berth | None = None) -> None:
+        """Bind. OSError when the address cannot be had. `berth`: where a predecessor may have left its socket."""
+        self._berth, self._at = berth or alone(), ("udp", host, port)
+        self._sock, left = self._berth.listening(self._at, lambda: bound(host, port, socket.SOCK_DGRAM))
+        self._counted_before = int(left.get("dropped", 0))
         self.address: tuple[str, int] = self._sock.getsockname()[:2]
         self.dropped = 0
         """Datagrams that the kernel dropped because its buffer was full, as far as it has told."""
@@ -84,10 +91,16 @@ class Datagrams:
                 with suppress(BlockingIOError):  # it is full: that wakes as well
                     self._waker.send(b"\0")
 
-    def close(self) -> None:
-        """Close everything. May be repeated."""
+    def close(self, *, ended: bool = True) -> None:
+        """Close everything; where an input that has not `ended` has a successor, its socket is left to that.
+
+        May be repeated.
+        """
         self.look()
-        if self._sock.fileno() >= 0:
+        if self._sock.fileno() >= 0 and self._berth.hands_on(ended=ended):
+            self._berth.leave(self._at, state={"dropped": self._counted_before + self.dropped})
+        elif self._sock.fileno() >= 0:
+            self._berth.drop(self._at)
             self.unread = unread_datagrams(self._sock)
         if self.unread:
             LOG.warning("datagrams that nobody had read are lost", address=shown(self.address), datagrams=self.unread)
@@ -117,6 +130,7 @@ class Datagrams:
 
     def _note(self, counter: int) -> None:
         """Take a counter of 32 bits that may begin anew."""
+        counter = (counter - self._counted_before) % 2**32
         if counter < self.dropped - self._wrapped:
             if self.dropped - self._wrapped - counter < 2**31:
                 return  # an older reading

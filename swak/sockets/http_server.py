@@ -93,6 +93,9 @@ class HttpServer:
         self.refused: dict[int, int] = {}
         """Requests by the status of an answer other than 200."""
         self._stopping = False
+        self._resting: list[Connection] = []
+        """Those that nothing is read of any more: a successor will."""
+        server.arrived()
 
     def poll(self, wait_s: float) -> list[Request]:
         """Return the requests that are whole now. Waits at most `wait_s` for something to happen."""
@@ -116,10 +119,27 @@ class HttpServer:
             connection.deadline = self._monotonic() + self._timeout_s
 
     def stop(self, requests: Iterable[Request]) -> None:
-        """Take no more requests, and send these to somebody else."""
+        """Take no more requests, and send these to somebody else.
+
+        Where somebody goes on after us, connections that wait for their next request are left alone, and so are those
+        that nobody has accepted.
+        """
+        if not self._stopping and self._server.handing:
+            self._resting = self._idle()
+            self._server.deafen()
+            for connection in self._resting:
+                self._server.pause(connection, paused=True)
         self._stopping = True
         for request in requests:
             self.answer(request, 503, STOPS)
+
+    def leave(self, *, ended: bool) -> None:
+        """Leave the connections that wait for their next request to a successor, if there is one."""
+        if self._server.hands_on(ended=ended):
+            self._server.leave({one: (b"", {}) for one in self._resting or self._idle()})
+
+    def _idle(self) -> list[Connection]:
+        return [one for one in self._server.connections if one not in self._answered and _is_idle(one)]
 
     def _taken(self) -> list[Connection]:
         """Return the connections whose answer has gone out, or never will."""
@@ -235,3 +255,8 @@ class HttpServer:
         body = json.dumps(fields).encode() + b"\n"
         data, reusable = exchange.answer(status, _REASONS.get(status, "Error"), head, body)
         self._server.send(connection, data, close=not reusable)
+
+
+def _is_idle(connection: Connection) -> bool:
+    exchange: Exchange | None = connection.state
+    return not (connection.paused or connection.out or (exchange is not None and exchange.begun))

@@ -11,11 +11,12 @@ class LineCutter:
 
     __slots__ = ("_max", "_rest", "_skipping", "cut_lines")
 
-    def __init__(self, line_bytes_max: int) -> None:
+    def __init__(self, line_bytes_max: int, rest: bytes = b"", *, skipping: bool = False) -> None:
+        """`rest`, `skipping`: where another one has stopped."""
         self._max = line_bytes_max
-        self._rest = bytearray()
+        self._rest = bytearray(rest)
         """It grows in place: a sender of single bytes must not cost a copy of the line for each."""
-        self._skipping = False
+        self._skipping = skipping
         self.cut_lines = 0
         """Lines that were too long."""
 
@@ -23,6 +24,16 @@ class LineCutter:
     def held_bytes(self) -> int:
         """Length of the line that is not finished."""
         return len(self._rest)
+
+    @property
+    def rest(self) -> bytes:
+        """The line that is not finished."""
+        return bytes(self._rest)
+
+    @property
+    def skipping(self) -> bool:
+        """Whether what comes is the rest of a line that was cut."""
+        return self._skipping
 
     def feed(self, data: bytes) -> bytes:
         """Return whole lines, each with its line feed."""

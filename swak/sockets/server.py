@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from swak import log
 from swak.sockets.address import listener, plain_host, shown, tune
+from swak.sockets.kept import Carried, alone
 from swak.tailing.descriptors import open_files_max
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from swak.sockets.kept import Berth
 
 LOG = log.get("sockets")
 
@@ -79,12 +82,19 @@ class Server:
         connections_max: int,
         monotonic: Callable[[], float] = time.monotonic,
         idle_s: float = inf,
+        *,
+        berth: Berth | None = None,
     ) -> None:
-        """Listen. A new connection has `idle_s` to say something. OSError when the address cannot be had."""
+        """Listen. A new connection has `idle_s` to say something. OSError when the address cannot be had.
+
+        `berth`: where a predecessor may have left its socket and connections (see `arrived`).
+        """
         self._monotonic = monotonic
         self._idle_s = idle_s
         self._max = min(connections_max, open_files_max())
-        self._listener = listener(host, port, BACKLOG)
+        self._berth, self._at = berth or alone(), ("tcp", host, port)
+        self._listener, _ = self._berth.listening(self._at, lambda: listener(host, port, BACKLOG))
+        self._aborted = self._deaf = False
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._woken, self._waker = socket.socketpair()
         self._waking = threading.Lock()
@@ -107,15 +117,52 @@ class Server:
         """All that are open."""
         return list(self._connections)
 
+    def arrived(self) -> list[tuple[Connection, Carried]]:
+        """Go on with the connections that a predecessor has left; return them with what it left of each."""
+        found = []
+        for one in self._berth.arrived(self._at):
+            connection = self._begun(one.sock, one.peer, self._monotonic())
+            connection.out += one.out
+            self._watch(connection)
+            found.append((connection, one))
+        return found
+
+    @property
+    def handing(self) -> bool:
+        """Whether somebody else goes on even where the input has ended."""
+        return self._berth.handing
+
+    def deafen(self) -> None:
+        """Accept nobody any more."""
+        self._deaf = True
+        with suppress(KeyError):  # it rests
+            self._selector.unregister(self._listener)
+
+    def hands_on(self, *, ended: bool) -> bool:
+        """Tell whether somebody else goes on where we end. Nobody does after an `abort`."""
+        return not self._aborted and self._berth.hands_on(ended=ended)
+
+    def leave(self, rests: Mapping[Connection, tuple[bytes, dict[str, Any]]]) -> None:
+        """Leave the socket that listens to a successor, with these connections: what was not handed out, and more.
+
+        Only `close` may follow.
+        """
+        left = []
+        for connection in self.connections:
+            if connection in rests and connection.open and not connection.closing:
+                rest, state = rests[connection]
+                del self._connections[connection]  # it is not ours any more
+                left.append(Carried(connection.sock, connection.host, rest, bytes(connection.out), state))
+        self._berth.leave(self._at, left)
+
     def poll(self, wait_s: float) -> list[tuple[Connection, bytes | None]]:
         """Return what has arrived: bytes, b"" for a peer that says no more, None for a deadline that has passed.
 
         Waits at most `wait_s` for something to happen, which may be nothing that is returned.
         """
-        now = self._monotonic()
-        if self._accept_at and now >= self._accept_at:
-            self._accept_at = 0.0
-            self._selector.register(self._listener, selectors.EVENT_READ)
+        if self._aborted:
+            raise ConnectionAbortedError("given up")
+        self._listen_again(self._monotonic())
         came: list[tuple[Connection, bytes | None]] = []
         size_bytes = 0
         ready = self._selector.select(min(wait_s, REST_S))
@@ -177,13 +224,17 @@ class Server:
                     self._waker.send(b"\0")
 
     def abort(self) -> None:
-        """Let every later call fail or find nothing, from another thread; what is open is closed by the owner."""
-        with suppress(OSError):  # not connected, or closed already
-            self._listener.shutdown(socket.SHUT_RDWR)
+        """Let every later `poll` fail, from another thread; what is open is closed by the owner.
+
+        The socket that listens is not shut down: a successor listens on another descriptor of the same.
+        """
+        self._aborted = True
         self.wake()
 
     def close(self) -> None:
-        """Close everything. May be repeated."""
+        """Close everything, but what was left to a successor. May be repeated."""
+        if not self._aborted:
+            self._berth.drop(self._at)
         for connection in self.connections:
             self.close_connection(connection)
         self._selector.close()
@@ -191,6 +242,11 @@ class Server:
         with self._waking:
             self._waker.close()
         self._woken.close()
+
+    def _listen_again(self, now: float) -> None:
+        if self._accept_at and now >= self._accept_at and not self._deaf:
+            self._accept_at = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _accept(self) -> None:
         now = self._monotonic()
@@ -221,10 +277,14 @@ class Server:
         except OSError:  # it is gone already
             sock.close()
             return
-        connection = Connection(sock, plain_host(address[0]), now)
+        self._begun(sock, plain_host(address[0]), now)
+
+    def _begun(self, sock: socket.socket, peer: str, now: float) -> Connection:
+        connection = Connection(sock, peer, now)
         connection.deadline = now + self._idle_s
         self._connections[connection] = None
         self._selector.register(sock, selectors.EVENT_READ, connection)
+        return connection
 
     def _made_room(self, now: float) -> bool:
         for connection in self._connections:

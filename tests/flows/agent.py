@@ -46,8 +46,10 @@ def environ(folder: Path, fault: str = "") -> dict[str, str]:
 class Agent:
     """One `swak up` process with its own folder: its log goes to `agent.log` there, its output to `stdout.txt`."""
 
-    def __init__(self, folder: Path, *arguments: str, given: str | None = None) -> None:
-        environment = environ(folder) | {"PYTHONUNBUFFERED": "1"}
+    def __init__(
+        self, folder: Path, *arguments: str, given: str | None = None, said: dict[str, str] | None = None
+    ) -> None:
+        environment = environ(folder) | {"PYTHONUNBUFFERED": "1"} | (said or {})
         self.log_path, self.out_path = folder / "agent.log", folder / "stdout.txt"
         given_dir = arguments[arguments.index("--data-dir") + 1] if "--data-dir" in arguments else None
         self._given_dir = None if given_dir is None else folder / given_dir

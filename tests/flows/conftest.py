@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Start(Protocol):
-    """Starts `swak up` with these arguments."""
+    """Starts `swak up` with these arguments; `said`: what is in its environment besides."""
 
-    def __call__(self, *arguments: str, given: str | None = None) -> Agent: ...
+    def __call__(self, *arguments: str, given: str | None = None, said: dict[str, str] | None = None) -> Agent: ...
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Agent] = []
 
-    def start_one(*arguments: str, given: str | None = None) -> Agent:
-        started.append(Agent(tmp_path, *arguments, given=given))
+    def start_one(*arguments: str, given: str | None = None, said: dict[str, str] | None = None) -> Agent:
+        started.append(Agent(tmp_path, *arguments, given=given, said=said))
         return started[-1]
 
     yield start_one

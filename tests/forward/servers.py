@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
 
-from swak.forward.server import Server, Settings
+from swak.forward.server import Server
+from swak.forward.settings import Settings
 from swak.testing import FakeClock
 
 if TYPE_CHECKING:

@@ -265,7 +265,7 @@ def test_another_recipe_for_a_task_that_has_failed_begins_at_once() -> None:
 def test_a_buffer_on_disk_is_put_in_between_changes_and_goes(tmp_path: Path) -> None:
     source, sink = in_.Memory(n(1), follow=True), Recorder()
 
-    def with_spool(**options: str) -> Flow:
+    def with_spool(**options: Any) -> Flow:
         return task(source, out.DiskBuffer(str(tmp_path / "spool"), **options), sink, name="t")
 
     with running(task(source, sink, name="t"), grace_s=10) as run:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from swak.errors import EndOfInput
 from swak.forward.handshake import Lock
-from swak.forward.server import Server, Settings
+from swak.forward.server import Server
+from swak.forward.settings import Settings
 from swak.forward.tls import Tls
 from swak.options import Duration, Size, option
 from swak.plugin import Input
@@ -72,6 +73,8 @@ class Forward(Input):
     _server: Server | None = None
     _noted = ""
     _interrupted = False
+    _whole = False
+    """Whether no turn is under way, or was cut off in the middle: what is held of each connection is right."""
 
     def check(self) -> list[tuple[str, str]]:
         problems = []
@@ -109,15 +112,21 @@ class Forward(Input):
             dedupe=self.dedupe,
         )
         self._interrupted = False
-        self._server = Server(settings, self.clock, self.log)
-        self._server.open()
+        self._server = Server(settings, self.clock, self.log, self.berth)
+        self._pending = self._server.open()
+        self._whole = True
         self.log.info("listening", host=self.host, port=self._server.port)
 
     def read(self) -> list[Chunk] | None:
         assert self._server is not None, "read comes after open"
+        if self._pending:
+            pending, self._pending = self._pending, []
+            return pending
         until = time.monotonic() + self.wait_s
         while True:
+            self._whole = False
             chunks = self._server.turn(max(0.0, until - time.monotonic()))
+            self._whole = True
             self.coming = self._server.waiting
             if chunks:
                 return chunks
@@ -150,7 +159,7 @@ class Forward(Input):
     def close(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            server.close(ended=self.ended, whole=self._whole)
             self._noted = _notes_of(server)
 
 

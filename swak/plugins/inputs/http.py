@@ -92,16 +92,16 @@ class Http(Input):
         from swak.sockets.http_server import IDLE_S, HttpServer  # noqa: PLC0415 - it needs h11, which others do without
 
         self._codec = Codec(self.codec, host_field=self.host_field, time_field=self.time_field)
-        gate = Gate(self.path, self.health, authorization(self.user, self.password, self.token))
-        self._server = Server(self.host, self.port, self.connections_max, self.clock.monotonic, IDLE_S)
+        now = self.clock.monotonic
+        self._server = Server(self.host, self.port, self.connections_max, now, IDLE_S, berth=self.berth)
         self._http: HttpServer = HttpServer(
             self._server,
-            gate.admit,
+            Gate(self.path, self.health, authorization(self.user, self.password, self.token)).admit,
             body_bytes_max=self.max_body,
             memory_bytes=self.memory,
             timeout_s=self.timeout,
             answer_s=inf if self.ack_timeout is None else self.ack_timeout,
-            monotonic=self.clock.monotonic,
+            monotonic=now,
         )
         self._look_at = 0.0
         self._ready: deque[Request] = deque()
@@ -147,6 +147,7 @@ class Http(Input):
     def close(self) -> None:
         if self._server is not None:
             self._http.stop([*self._ready, *self._awaiting])
+            self._http.leave(ended=self.ended)
             self._server.close()
 
     def abort(self) -> None:

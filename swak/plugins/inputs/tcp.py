@@ -62,6 +62,8 @@ class Tcp(Input):
 
     _server: Server | None = None
     _interrupted = False
+    _whole = False
+    """Whether no call is under way, or was cut off in the middle: what is held of each line is right."""
     _cut_lines = _unread_bytes = 0
 
     def check(self) -> list[tuple[str, str]]:
@@ -79,9 +81,15 @@ class Tcp(Input):
         self._codec = Codec(self.codec, encoding=self.encoding, host_field=self.host_field, time_field=self.time_field)
         self._held_bytes = 0
         self._rests = RESTS
+        self._whole = False
+        idle_s = self.idle_timeout or inf
         self._server = Server(
-            self.host, self.port, self.connections_max, self.clock.monotonic, self.idle_timeout or inf
+            self.host, self.port, self.connections_max, self.clock.monotonic, idle_s, berth=self.berth
         )
+        for connection, left in self._server.arrived():
+            connection.state = LineCutter(self.max_line, left.rest, skipping=bool(left.state.get("skipping")))
+            self._held_bytes += len(left.rest)
+        self._whole = True
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -102,7 +110,7 @@ class Tcp(Input):
     def rest(self) -> list[Chunk] | None:
         """Take what is already here, a bounded number of times, then the lines that nobody has finished."""
         assert self._server is not None
-        if not self._rests:
+        if not self._rests or self._server.handing:
             return None
         self._rests -= 1
         chunks = self._poll(0.0) if self._rests else []
@@ -113,7 +121,10 @@ class Tcp(Input):
 
     def _poll(self, wait_s: float) -> list[Chunk]:
         assert self._server is not None
-        return self._chunks(self._server.poll(wait_s))
+        self._whole = False
+        chunks = self._chunks(self._server.poll(wait_s))
+        self._whole = True
+        return chunks
 
     def _chunks(self, came: list[tuple[Connection, bytes | None]]) -> list[Chunk]:
         lines = [(self._lines(connection, data), connection.host) for connection, data in came]
@@ -139,12 +150,18 @@ class Tcp(Input):
             self._server.wake()
 
     def close(self) -> None:
-        if self._server is not None:
-            unread = sum(unread_bytes(one.sock) for one in self._server.connections)
-            if unread:
-                self.log.warning("bytes that had come and that nobody read are lost", bytes=unread)
-            self._unread_bytes += unread
-            self._server.close()
+        server = self._server
+        if server is None:
+            return
+        goes_on = server.hands_on(ended=self.ended)
+        cutters = {one: one.state or LineCutter(self.max_line) for one in server.connections if goes_on and self._whole}
+        unread = sum(unread_bytes(one.sock) for one in server.connections if one not in cutters)
+        if unread:
+            self.log.warning("bytes that had come and that nobody read are lost", bytes=unread)
+        self._unread_bytes += unread
+        if goes_on:
+            server.leave({one: (cutter.rest, {"skipping": cutter.skipping}) for one, cutter in cutters.items()})
+        server.close()
 
     def abort(self) -> None:
         if self._server is not None:

@@ -69,7 +69,7 @@ class Udp(Input):
         self._look_at = 0.0
         self._rests = RESTS
         self._dropped, self._unread = self._lost()  # by the socket before, where it was opened anew
-        self._datagrams = Datagrams(self.host, self.port, self.receive_buffer)
+        self._datagrams = Datagrams(self.host, self.port, self.receive_buffer, self.berth)
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -85,7 +85,7 @@ class Udp(Input):
 
     def rest(self) -> list[Chunk] | None:
         """Take what is already here, a bounded number of times: more may come all the while."""
-        if not self._rests:
+        if not self._rests or (self.berth is not None and self.berth.handing):
             return None
         self._rests -= 1
         return self._chunks(0.0) or None
@@ -129,7 +129,7 @@ class Udp(Input):
 
     def close(self) -> None:
         if self._datagrams is not None:
-            self._datagrams.close()
+            self._datagrams.close(ended=self.ended)
 
     def _bounded(self, data: bytes) -> bytes:
         if len(data) <= self.max_size:

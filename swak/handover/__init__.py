@@ -1,0 +1,1 @@
+"""Handing an agent's sockets over to a new process, so that an upgrade refuses nobody."""
