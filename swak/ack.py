@@ -297,6 +297,11 @@ class Sources:
             self._serial += 1
             return source.register(self._serial, end, count, told)
 
+    @property
+    def serial(self) -> int:
+        """Number of the last batch that was registered."""
+        return self._serial
+
     def lose(self, count: int) -> None:
         """Count events that a reader had in hand when its lease was revoked, and that nobody reads again."""
         with self._lock:

@@ -62,17 +62,22 @@ class Budget:
 
         Each of these gets a quarter of a flow's part of the whole at most, and that is taken off the budget at once.
         """
+        self.limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._shares: list[Share] = []
+        self.resize(flows, caches)
+
+    def resize(self, flows: int, caches: Sequence[int]) -> None:
+        """Divide it anew. ConfigError, and nothing is different, if the limit is small for so many flows."""
+        limit_bytes, flows = self.limit_bytes, max(1, flows)
         if limit_bytes is not None and limit_bytes < MIN_BYTES * flows:
             inputs = f"{flows} inputs and DiskBuffers" if flows > 1 else "one input"
             what = f"the memory limit of {limit_bytes} bytes is too small for {inputs}"
             raise ConfigError([Problem(what, f"give at least {MIN_BYTES * flows >> 20}MiB, or no limit")])
-        self.limit_bytes = limit_bytes
         self._cache_bytes = None if limit_bytes is None else limit_bytes // (4 * flows)
         self._own_bytes = sum(map(self.cache_of, caches))
         self._pool_bytes = (limit_bytes or 0) - self._own_bytes
         self._part_bytes = self._pool_bytes // (2 * flows)
-        self._lock = threading.Lock()
-        self._shares: list[Share] = []
 
     def cache_of(self, wanted_bytes: int) -> int:
         """Return how much a plugin may keep for itself that would like to keep so much."""
@@ -120,8 +125,10 @@ class Budget:
         wanted_bytes = own_bytes + share.wanted_bytes
         if own_bytes <= 0 or wanted_bytes <= self._part_bytes:
             return True
-        others = (one.kept_bytes() + one.entering_bytes for one in self._shares if one is not share)
-        taken_bytes = sum(max(self._part_bytes, other) for other in others)
+        others = [one for one in self._shares if one is not share]
+        taken_bytes = sum(
+            max(0 if one.retired else self._part_bytes, one.kept_bytes() + one.entering_bytes) for one in others
+        )
         return taken_bytes + max(self._part_bytes, wanted_bytes) <= self._pool_bytes
 
 
@@ -131,6 +138,9 @@ class Share:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._mailboxes: list[Keeper] = []
+        self._sources: list[Keeper] = []
+        self.retired = False
+        """Whether the flow is gone: nothing is set aside for it any more."""
         self.waits = False
         """Whether the flow's input has read something that there is no room for. Buffers let go what they hold then."""
         self.flushing = False
@@ -144,9 +154,9 @@ class Share:
         self.early: Counter[str] = Counter()
         """Batches that buffers released before they were due, for want of memory, by stage."""
 
-    def add(self, mailbox: Keeper) -> None:
-        """Count a mailbox of the flow; that of its input comes first."""
-        self._mailboxes.append(mailbox)
+    def add(self, mailbox: Keeper, *, source: bool = False) -> None:
+        """Count a mailbox of the flow. A `source` is that of an input: those who wait for room are told there."""
+        (self._sources if source else self._mailboxes).append(mailbox)
         if self._budget.limit_bytes is not None:
             mailbox.freed = self._budget.freed
 
@@ -164,7 +174,11 @@ class Share:
 
     def kept_bytes(self) -> int:
         """Return what the flow's mailboxes keep."""
-        return sum(mailbox.kept_bytes for mailbox in self._mailboxes)
+        return sum(mailbox.kept_bytes for mailbox in (*self._sources, *self._mailboxes))
+
+    def cache_of(self, wanted_bytes: int) -> int:
+        """See `Budget.cache_of`."""
+        return self._budget.cache_of(wanted_bytes)
 
     @property
     def hurried(self) -> bool:
@@ -173,7 +187,8 @@ class Share:
 
     def retry(self) -> None:
         """Have the input ask again."""
-        self._mailboxes[0].poke()
+        for mailbox in self._sources:
+            mailbox.poke()
 
     def sync_at(self, due_at: float | None, synced_at: float, *, awaited: bool) -> float | None:
         """Return when an output that has nothing more to write is to sync: at once (0.0) where somebody waits for that.
@@ -202,5 +217,5 @@ class Share:
 
     def squeeze(self) -> None:
         """Have whoever holds events back see that they are waited for."""
-        for mailbox in self._mailboxes[1:]:
+        for mailbox in self._mailboxes:
             mailbox.wake()

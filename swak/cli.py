@@ -18,6 +18,8 @@ COMMANDS = {
     "status": ("swak.commands.agents:status", "Tell how an agent goes."),
     "stop": ("swak.commands.agents:stop", "Drain an agent and wait for its end."),
     "restart": ("swak.commands.agents:restart", "Stop an agent and start it again, or renew one of its stages."),
+    "reload": ("swak.commands.reloading:reload", "Have an agent load its recipe again."),
+    "plan": ("swak.commands.reloading:plan", "Tell what another recipe would make different."),
     "logs": ("swak.commands.agents:logs", "Print the log of an agent in the background."),
     "top": ("swak.commands.looking:top", "Show the live view of an agent."),
     "tap": ("swak.commands.looking:tap", "Print the events that pass a stage of an agent."),

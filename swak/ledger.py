@@ -83,12 +83,21 @@ def shortages(stages: Sequence[StageView]) -> list[Shortage]:
         ways = behind.get((view.flow, view.stage), [])
         if not ways:
             continue
-        chosen = view.kind in CHOOSING
-        for name, count in [("all", sum(count for _, count in ways))] if chosen else [(w.stage, c) for w, c in ways]:
-            if count < view.tally.out:
+        out = view.tally.out
+        due = [("all", sum(count for _, count in ways), out)]
+        if view.kind not in CHOOSING:
+            due = [(way.stage, count, _sent(way, view.stage, out)) for way, count in ways]
+        for name, count, sent in due:
+            if count < sent:
                 where = f"{view.flow}/{view.stage}"
-                found.append(Shortage(where, view.tally.out - count, "events", f"went out and never arrived ({name})"))
+                found.append(Shortage(where, sent - count, "events", f"went out and never arrived ({name})"))
     return found
+
+
+def _sent(way: StageView, edge: str, out: int) -> int:
+    """Return how many of the events that went `out` were sent this way."""
+    missed, until = way.spans.get(edge, (0, None))
+    return (out if until is None else min(out, until)) - missed
 
 
 class Ledger:

@@ -33,8 +33,9 @@ log = get("swak.notify")
 class Notifier:
     """Decides what the service manager hears, one step after another.
 
-    READY once every stage had its chance to open, STATUS now and then, STOPPING when the run is to end. WATCHDOG only
-    while the supervisor's loop turns: a service manager that hears nothing kills the process and starts it again.
+    READY once every stage had its chance to open, RELOADING and READY around each reload, STATUS now and then, STOPPING
+    when the run is to end. WATCHDOG only while the supervisor's loop turns: a service manager that hears nothing kills
+    the process and starts it again.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Notifier:
         self._now = now
         self._ready = False
         self._stopping = False
+        self._reloads = 0
+        self._reloading = False
         self._status_at = 0.0
         self._alive_at = 0.0
 
@@ -69,6 +72,13 @@ class Notifier:
         had_chance = all(view.state != "opening" or view.restarts for view in observed.views)
         if not self._ready and observed.views and had_chance:
             self._ready = True
+            said.append("READY=1")
+        if self._ready and observed.reloads_begun > self._reloads:
+            self._reloads = observed.reloads_begun
+            self._reloading = True
+            self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        if self._reloading and sum(observed.reloads.values()) >= self._reloads:
+            self._reloading = False
             said.append("READY=1")
         if observed.draining and not self._stopping and not self._stays():
             self._stopping = True

@@ -67,7 +67,8 @@ class StageView(NamedTuple):
     kind: str
     state: str
     """opening, running, retrying (an output is down), blocked (waits for room downstream), paused (by an operator),
-    waiting (for a restart), failed (the task is paused after too many restarts), over."""
+    waiting (for a restart), failed (the task is paused after too many restarts), over, leaving (a reload has removed
+    it, and it works off what it has), removed."""
     tally: Tally
     mailbox_batches: int
     mailbox_bytes: int
@@ -90,6 +91,9 @@ class StageView(NamedTuple):
     """Of an output: how often something that failed was put off to be tried again."""
     down_s: float | None = None
     """Of an output: how long nothing could be delivered; None when it is up."""
+    spans: Mapping[str, tuple[int, int | None]] = {}
+    """Of stages that sent only part of their events here, since reloads changed the flow: how many went elsewhere
+    before, and up to which one they came here; None: to the last."""
 
 
 class InputReceipt(NamedTuple):

@@ -59,7 +59,7 @@ FENCE = Open()
 def flow(budget: Budget) -> tuple[Share, Box, Box]:
     """Make a share with the mailboxes of an input and of a stage behind it."""
     share, entry, box = budget.share(), Box(), Box()
-    share.add(entry)
+    share.add(entry, source=True)
     share.add(box)
     return share, entry, box
 
@@ -194,8 +194,8 @@ def test_who_begins_to_wait_while_bytes_leave_is_woken_by_them() -> None:
 
     share, entry, box = Budget(MIN_BYTES, 1).share(), Box(), Leaving()
     box.take(MIN_BYTES)
-    for mailbox in (entry, box):
-        share.add(mailbox)
+    share.add(entry, source=True)
+    share.add(box)
     assert not share.admit(MIN_BYTES, FENCE)
     freeing[0].join(WAIT_S)
     assert entry.pokes == 1

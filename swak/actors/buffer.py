@@ -75,4 +75,4 @@ class BufferSeat(Seat):
             acks = batch.ack.split(len(outlets)) if len(outlets) > 1 else [batch.ack]
             ways = [Way(outlet, batch.with_ack(ack), 0, once=False) for outlet, ack in zip(outlets, acks, strict=True)]
             release = partial(self.mailbox.release, self.lease, batch.count)
-            self.emit(ways, release)
+            self.emit(ways, batch.count, release)

@@ -27,15 +27,16 @@ from swak.sockets.kept import Keep
 from swak.stats import InputReceipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from swak.ack import Position
     from swak.actors.running import Settings
     from swak.actors.seat import Seat
-    from swak.checkpoint import Checkpoint, Positions
+    from swak.budget import Share
+    from swak.checkpoint import Checkpoint
     from swak.ledger import Ledger
     from swak.plugin import Extent
-    from swak.topology.graph import FlowGraph, Topology
+    from swak.topology.graph import FlowGraph, Stage, Topology
 
 log = get("swak.supervisor")
 
@@ -57,21 +58,25 @@ LEAVE_S = 2.0
 class Flow:
     """One `main` or `task` of a run."""
 
-    def __init__(
-        self, graph: FlowGraph, posts: list[Post], checkpoint: Checkpoint | None, intensity: Intensity
-    ) -> None:
+    def __init__(self, graph: FlowGraph, share: Share, checkpoint: Checkpoint | None, intensity: Intensity) -> None:
         self.graph = graph
-        self.posts = posts
+        """Without stages when a reload has removed the flow."""
+        self.posts: list[Post] = []
+        """Upstream first; those that a reload has removed are among them, and accounted for."""
+        self.share = share
         self.checkpoint = checkpoint
         self.intensity = intensity
         self.failed = False
         self.resume_at: float | None = None
-        self.loaded: Positions = {}
-        """What the checkpoint held at the start: positions of inputs that this run does not have are kept."""
-        self.saved: Mapping[str, Position] = {}
-        """The positions of this run's input that the checkpoint holds."""
-        self.settled: Mapping[str, Position] = {}
-        """Those that it is to hold next."""
+        self.saved: dict[str, Position] = dict(checkpoint.load()) if checkpoint is not None else {}
+        """What the checkpoint holds, by input: positions of inputs that this run does not have are kept."""
+        self.settled = self.saved.copy()
+        """What it is to hold next."""
+
+    @property
+    def inputs(self) -> list[Post]:
+        """The input, and those that reloads have removed."""
+        return [post for post in self.posts if post.sources is not None]
 
     @property
     def name(self) -> str:
@@ -95,9 +100,15 @@ class Crew:
         plugins = [stage.plugin for graph in topology.flows for stage in graph.stages if stage.plugin is not None]
         caches = [plugin.keeps_bytes for plugin in plugins]
         self.budget = Budget(settings.memory_limit, len(topology.flows), caches)
-        self.flows = [self._flow(graph) for graph in topology.flows]
-        self.posts = [post for flow in self.flows for post in flow.posts]
-        self._flow_of = {post.name: flow for flow in self.flows for post in flow.posts}
+        self.ring: Callable[[], None] = _nobody
+        """Rung for main's loop."""
+        self.need_main: Callable[[], None] = _nobody
+        """Called when there may be flows for main's loop, and nobody who steps them."""
+        self.flows: list[Flow] = []
+        self.posts: list[Post] = []
+        self._flow_of: dict[str, Flow] = {}
+        for graph in topology.flows:
+            self._lay_out(self.add_flow(graph))
         self._ledger = settings.data_dir.ledger()
         if self._ledger is not None:
             self._ledger.begin(os.getpid(), {(one.flow, one.identity): one.settled for one in self._readings({})})
@@ -106,31 +117,38 @@ class Crew:
         """Return the flow that the post belongs to."""
         return self._flow_of[post.name]
 
-    def _flow(self, graph: FlowGraph) -> Flow:
-        edges: dict[str, list[str]] = {stage.name: [] for stage in graph.stages}
-        for stage in graph.stages:
-            for name in stage.downstream():
-                edges[name].append(stage.name)
-        posts = {}
-        share = self.budget.share()
-        for stage in graph.stages:
-            mailbox = Mailbox(stage.name, edges[stage.name], self.site.clock, source=stage.kind == "input")
-            posts[stage.name] = Post(self.site, graph, stage, mailbox, share)
-            share.add(mailbox)
-        for post in posts.values():
-            for name in post.stage.downstream():
-                post.outlets[name] = Outlet(posts[name].mailbox, post.stage.name)
-                posts[name].mailbox.upstream[post.stage.name] = post.mailbox
-        checkpoint = self.settings.data_dir.checkpoint(graph.name)
-        plugin = graph.input.plugin
-        assert isinstance(plugin, Input)
-        saved = checkpoint.load() if checkpoint is not None else {}
-        posts[graph.input.name].sources = Sources(saved.get(plugin.identity))
+    def add_flow(self, graph: FlowGraph) -> Flow:
+        """Make a flow without posts."""
         intensity = Intensity(self.settings.deaths_max, self.settings.window_s)
-        flow = Flow(graph, list(posts.values()), checkpoint, intensity)
-        flow.loaded, flow.saved = saved, saved.get(plugin.identity, {})
-        flow.settled = flow.saved
+        flow = Flow(graph, self.budget.share(), self.settings.data_dir.checkpoint(graph.name), intensity)
+        self.flows.append(flow)
         return flow
+
+    def add_post(self, flow: Flow, graph: FlowGraph, stage: Stage) -> Post:
+        """Make a post that nobody sends to and that has no outlets yet."""
+        is_input = stage.kind == "input"
+        mailbox = Mailbox(stage.name, [], self.site.clock, source=is_input)
+        flow.share.add(mailbox, source=is_input)
+        post = Post(self.site, graph, stage, mailbox, flow.share)
+        if isinstance(stage.plugin, Input):
+            post.sources = Sources(flow.settled.get(stage.plugin.identity))
+        if graph.kind == "main":
+            mailbox.bell = self._ring
+        flow.posts.append(post)
+        self.posts.append(post)
+        self._flow_of[post.name] = flow
+        return post
+
+    def _ring(self) -> None:
+        self.ring()
+
+    def _lay_out(self, flow: Flow) -> None:
+        posts = {stage.name: self.add_post(flow, flow.graph, stage) for stage in flow.graph.stages}
+        for name, post in posts.items():
+            for behind in post.stage.downstream():
+                post.outlets[behind] = Outlet(posts[behind].mailbox, name)
+                posts[behind].mailbox.expect(name, post.mailbox, later=False)
+                posts[behind].mailbox.join(name, 0, 0)
 
     # Manning posts
 
@@ -142,15 +160,14 @@ class Crew:
 
     def seat(self, post: Post, inherit_from: Lease | None = None) -> None:
         """Put a fresh plugin and a new seat on the post's mailbox."""
-        declared = post.stage.plugin
-        plugin = declared.fresh() if declared is not None else None
+        plan, post.planned = post.planned, None
+        if plan is not None:
+            post.apply(plan, post.mailbox.tally.out)
+        plugin = post.furnished()
         keep_held = False
-        if plugin is not None:
-            plugin.clock = self.site.clock
-            plugin.keeps_bytes = self.budget.cache_of(plugin.keeps_bytes)
-            old = inherit_from.plugin if inherit_from is not None else None
-            if isinstance(plugin, Output) and isinstance(old, Output) and post.mailbox.has_held:
-                keep_held = bool(post.attempt("inherit what is pending", plugin.inherit, old))
+        old = inherit_from.plugin if inherit_from is not None else None
+        if isinstance(plugin, Output) and isinstance(old, Output) and post.mailbox.has_held:
+            keep_held = bool(post.attempt("inherit what is pending", plugin.inherit, old))
         lease = Lease(plugin)
         post.state = "opening"
         post.lost, post.lease = post.losses(), lease
@@ -228,34 +245,34 @@ class Crew:
         Without a ledger no position is written either: the ledger would not know of what that says is settled.
         """
         for flow in self.flows:
-            sources = flow.posts[0].sources
-            if sources is not None and sources.shared.moved:
-                sources.shared.moved = False  # before looking: what moves meanwhile is seen the next time
-                flow.settled = sources.settled()
+            for post in flow.inputs:
+                if post.sources is not None and post.sources.shared.moved:
+                    post.sources.shared.moved = False  # before looking: what moves meanwhile is seen the next time
+                    settled = post.sources.settled()
+                    if settled or _identity(post) in flow.settled:
+                        flow.settled[_identity(post)] = settled
         if self._ledger is not None and not self._keep(self._ledger, ended):
             return True
         moved = False
         for flow in self.flows:
-            plugin = flow.graph.input.plugin
-            if flow.checkpoint is None or not isinstance(plugin, Input) or flow.settled == flow.saved:
+            if flow.checkpoint is None or flow.settled == flow.saved:
                 continue
             moved = True
             try:
-                flow.checkpoint.save({**flow.loaded, plugin.identity: flow.settled})
+                flow.checkpoint.save(flow.settled)
             except (OSError, TypeError, ValueError) as error:  # disk full, or a position that is no JSON value
                 log.error(
                     "checkpoint cannot be written; a restart now would replay more", flow=flow.name, error=str(error)
                 )
             else:
-                flow.saved = flow.settled
+                flow.saved = flow.settled.copy()
         return moved
 
     def _keep(self, ledger: Ledger, ended: str) -> bool:
         extents: dict[str, Mapping[str, list[Extent]]] = {}
-        for flow in self.flows:
-            post = flow.posts[0]
+        for post in self.inputs():
             if isinstance(running := post.lease.plugin, Input):
-                extents[flow.name] = post.attempt("tell what it has read", running.extents) or {}
+                extents[post.name] = post.attempt("tell what it has read", running.extents) or {}
         for reading in self._readings(extents):
             ledger.note_bytes(reading)
         views = [post.view({}) for post in self.posts]
@@ -268,14 +285,18 @@ class Crew:
         return True
 
     def _readings(self, extents: Mapping[str, Mapping[str, list[Extent]]]) -> Iterator[Reading]:
-        """Tell of each input whose sources have bytes what is settled of them. `extents`: by flow, what was read."""
-        for flow in self.flows:
-            plugin = flow.graph.input.plugin
+        """Tell of each input whose sources have bytes what is settled of them. `extents`: by post, what was read."""
+        for post in self.inputs():
+            plugin, settled_to = post.stage.plugin, self.flow_of(post).settled.get(_identity(post), {})
             assert isinstance(plugin, Input)
-            found = {name: plugin.reached(position) for name, position in flow.settled.items()}
+            found = {name: plugin.reached(position) for name, position in settled_to.items()}
             settled = {name: reached for name, reached in found.items() if reached is not None}
-            if settled or extents.get(flow.name):
-                yield Reading(flow.name, plugin.identity, settled, extents.get(flow.name, {}))
+            if settled or extents.get(post.name):
+                yield Reading(post.flow.name, plugin.identity, settled, extents.get(post.name, {}))
+
+    def inputs(self) -> list[Post]:
+        """Return every input."""
+        return [post for post in self.posts if post.sources is not None]
 
     def leaks(self) -> list[str]:
         """Name Acks that were dropped unsettled."""
@@ -288,13 +309,16 @@ class Crew:
 
     def oldest(self) -> dict[str, float | None]:
         """Return, by flow, when its oldest unsettled batch was read."""
-        return {flow.name: flow.posts[0].sources.oldest() if flow.posts[0].sources else None for flow in self.flows}
+        found: dict[str, float | None] = {}
+        for post in self.inputs():
+            ages = [found.get(post.flow.name), post.sources.oldest() if post.sources is not None else None]
+            found[post.flow.name] = min((age for age in ages if age is not None), default=None)
+        return found
 
     def input_receipts(self, *, final: bool = True) -> list[InputReceipt]:
         """Tell what became of each input's events. Only when it is `final`, the inputs may be asked for their notes."""
         receipts = []
-        for flow in self.flows:
-            post = flow.posts[0]
+        for post in self.inputs():
             plugin = post.stage.plugin
             assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - as every input's post
             read, settled = post.sources.counts()
@@ -303,13 +327,23 @@ class Crew:
             running = post.lease.plugin if isinstance(post.lease.plugin, Input) else plugin
             notes = running.notes() if final else ""
             figures = settled, will_replay, lost, notes, post.losses(), plugin.replays
-            receipts.append(InputReceipt(flow.name, post.stage.name, *figures))
+            receipts.append(InputReceipt(post.flow.name, post.stage.name, *figures))
         for post in self.posts:
             if post.injected is not None:
                 read, settled = post.injected.counts()
                 name = f"{INJECTED} {post.stage.name}"
                 receipts.append(InputReceipt(post.flow.name, name, settled, 0, read - settled, replays=False))
         return receipts
+
+
+def _nobody() -> None:
+    """There is no loop of main's."""
+
+
+def _identity(post: Post) -> str:
+    plugin = post.stage.plugin
+    assert isinstance(plugin, Input)
+    return plugin.identity
 
 
 def _gone(thread: threading.Thread | None, seat: Seat | None, patience_s: float) -> bool:

@@ -57,7 +57,7 @@ class SplittingSeat(Seat):
                 ack.settle()
             self.done(letter, out=out, dead=outcome.dead, filtered=filtered, made=outcome.made)
 
-        self.emit(ways, then)
+        self.emit(ways, out, then)
 
 
 class FilterSeat(SplittingSeat):
@@ -73,6 +73,11 @@ class FilterSeat(SplittingSeat):
         if self.post.stage.as_json:
             outcome.parts = encoded_parts(outcome.parts)
         self.conclude(letter, outcome, {self.post.stage.name: outcome.filtered})
+
+    def renew(self) -> None:
+        self._close_plugin()
+        self.lease.plugin, self.opened = self.post.furnished(), False
+        self.open_plugin()
 
     def _process(self, piece: Piece) -> Outcome:
         plugin = self.lease.plugin
@@ -98,6 +103,10 @@ class TagsSeat(SplittingSeat):
 
     def __init__(self, post: Post, lease: Lease) -> None:
         super().__init__(post, lease)
+        self.rewire()
+
+    def rewire(self) -> None:
+        post = self.post
         self._routes = [
             (compile_pattern(pattern), [post.outlets[name] for name in names]) for pattern, names in post.stage.routes
         ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from swak.actors.lease import Lease
     from swak.actors.post import Post
     from swak.event import Event
+    from swak.plugin import Plugin
 
 log = get("swak.input")
 
@@ -37,15 +38,38 @@ class InputSeat(Seat):
 
     def __init__(self, post: Post, lease: Lease) -> None:
         super().__init__(post, lease)
-        plugin = lease.plugin
-        assert isinstance(plugin, Input) and post.sources is not None  # noqa: PT018 - what every input's seat has
-        self.plugin = plugin
+        assert post.sources is not None
         self.sources = post.sources
-        plugin.settled = post.sources.settled_to
-        self.longest_wait_s = plugin.wait_s
+        self._sit_down(lease.plugin)
         self._answer_at = 0.0
         self._asking = False
+
+    def _sit_down(self, plugin: Plugin | None) -> None:
+        assert isinstance(plugin, Input)
+        self.plugin = plugin
+        plugin.settled = self.sources.settled_to
+        self.longest_wait_s = plugin.wait_s
         self._rewinds = type(plugin).seek is not Input.seek
+
+    def renew(self) -> None:
+        if self.post.state == LEAVING:
+            return  # it has ended, and stays for its senders only
+        if self.opened and not self._rewinds:
+            while rest := self.post.attempt("hand out the rest", self._take, self.plugin.rest):
+                self._forward(rest)
+        self.post.lost = self.post.losses()
+        self._close_plugin()
+        berth = self.plugin.berth
+        self.lease.plugin, self.opened = self.post.furnished(), False
+        self._sit_down(self.lease.plugin)
+        self.plugin.berth = berth
+        self.mailbox.shut(0.0)
+        self._begin(self.sources.serial)
+
+    def on_change(self) -> None:
+        # What was let into memory, or waits for that, is not held back from a stage that has no time to wait.
+        self._asking = self._asking and not any(way.outlet.mailbox.leaving for way in self._ways)
+        super().on_change()
 
     def on_open(self) -> None:
         self.post.share.leave()  # what a predecessor waited for
@@ -53,8 +77,12 @@ class InputSeat(Seat):
             self.sources.close()  # what a predecessor died with stays unsettled: nobody reads on
             self.finish()
             return
+        self._begin(self.post.accepted())
+
+    def _begin(self, serial: int) -> None:
+        """Open the plugin where the batch of that number ends; what was read after it is forgotten."""
         try:
-            positions = self.sources.resume_after(self.post.accepted(), rewinds=self._rewinds)
+            positions = self.sources.resume_after(serial, rewinds=self._rewinds)
             self.lease.call(self.plugin.seek, positions)
             self.open_plugin()
         except OSError as error:
@@ -147,7 +175,14 @@ class InputSeat(Seat):
         if ways:
             self.mailbox.count(self.lease, counts)
             self._asking = True
-            self.emit(ways, lambda: self.mailbox.count(self.lease, accepted))
+            before, going = self._then, self._going_out
+
+            def then() -> None:
+                if before is not None:  # a plugin that a reload replaces leaves more than there is room for
+                    before()
+                self.mailbox.count(self.lease, accepted)
+
+            self.emit(ways, going + accepted.out, then)
 
     def _place(self) -> bool:
         self.mailbox.blocked = True  # before asking, as in front of a full mailbox

@@ -13,7 +13,7 @@ from swak.log import WHERE, get
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swak.actors.crew import Flow
+    from swak.actors.crew import Crew, Flow
     from swak.actors.post import Post
 
 log = get("swak.main")
@@ -23,14 +23,28 @@ REST_S = 0.5
 
 
 class MainLoop:
-    """Steps the seats of all `main` flows of a run."""
+    """Steps the seats of all `main` flows of a run, those that reloads bring included."""
 
-    def __init__(self, flows: list[Flow]) -> None:
-        self._flows = flows
-        self._posts = [post for flow in flows for post in reversed(flow.posts)]
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
         self._bell = threading.Event()
-        for post in self._posts:
-            post.mailbox.bell = self._bell.set
+        crew.ring = self._bell.set
+        self._seen: list[Post] = []
+        self._steps: list[Post] = []
+        self.running = False
+
+    @property
+    def flows(self) -> list[Flow]:
+        """The flows that it steps."""
+        return [flow for flow in self._crew.flows if flow.graph.kind == "main"]
+
+    @property
+    def _posts(self) -> list[Post]:
+        posts = self._crew.posts
+        if self._seen is not posts:  # a reload makes another list
+            self._steps = [post for flow in self.flows for post in reversed(flow.posts)]
+            self._seen = posts  # last: whatever cuts this off, it is done again
+        return self._steps
 
     def ring(self) -> None:
         """Let the loop look round at once."""
@@ -38,9 +52,10 @@ class MainLoop:
 
     def run(self, ended: Callable[[], bool]) -> None:
         """Step until every seat is over, or the run has `ended`."""
+        self.running = True
         while True:
             try:
-                if ended() or all(flow.over for flow in self._flows):
+                if ended() or all(flow.over for flow in self.flows):
                     break
                 self._bell.clear()
                 if not self._round():
@@ -49,9 +64,10 @@ class MainLoop:
                 raise
             except BaseException:  # noqa: BLE001 - between two turns nothing is in hand: go on
                 log.error("main's loop was interrupted and goes on", trace=traceback.format_exc())
-        for post in self._posts:
+        for post in self._steps:
             while self._step(post, busy=True):
                 pass  # the mailbox is closed: after its last control letters, the seat closes the plugin
+        self.running = False
 
     def _round(self) -> bool:
         moved = False

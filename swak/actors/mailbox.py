@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from swak.actors.joints import Joints
 from swak.actors.messages import Letter, Shown, Sign
 from swak.errors import Closed
 from swak.stats import Reasons, Tally
@@ -38,9 +39,11 @@ class Levels(NamedTuple):
     """Events."""
     arrived: dict[str, int]
     """Events that were put, by edge."""
+    spans: dict[str, tuple[int, int | None]]
+    """See `Joints.spans`."""
 
 
-class Mailbox:
+class Mailbox(Joints):
     """FIFO of letters, control lane, held zone and tally of one stage. One lock guards them all.
 
     Every step may be cut off after any line by the death of the thread that takes it; `reseat` mends what that leaves:
@@ -48,8 +51,8 @@ class Mailbox:
     """
 
     def __init__(self, name: str, edges: Iterable[str], clock: Clock, *, source: bool = False) -> None:
+        super().__init__(edges)
         self.name = name
-        self.edges = frozenset(edges)
         self.tally = Tally()
         self.closed = False
         self.blocked = False
@@ -60,7 +63,6 @@ class Mailbox:
         """Whether the seat was last seen waiting here, with nothing shown to it."""
         self.taps: tuple[Callable[[str, Batch], None], ...] = ()
         """Shown each batch with its edge when it has arrived. They must be quick and never raise."""
-        self.upstream: dict[str, Mailbox] = {}
         self.bell: Callable[[], None] = _silent
         """Rung when something arrives, for seats that are stepped and do not wait here."""
         self.beside_bytes = 0
@@ -69,7 +71,6 @@ class Mailbox:
         """Called when bytes have left, where memory is limited."""
         self._clock = clock
         self._source = source
-        self._lock = threading.RLock()  # not a plain Lock: an RLock's waiting is C code, which no exception cuts in two
         self._arrived = threading.Condition(self._lock)
         self._control: deque[Shown] = deque()
         self._data: deque[Letter] = deque()
@@ -79,9 +80,6 @@ class Mailbox:
         self._bytes = 0
         self._kept_bytes = 0  # of data and held zone
         self._serial = 0
-        self._ended: set[str] = set()
-        self._accepted: dict[str, int] = {}
-        self._arrived_events = dict.fromkeys(self.edges, 0)
         self._waiting: set[str] = set()
         self._poked = False
         self._shut_until = 0.0
@@ -105,8 +103,8 @@ class Mailbox:
                 raise Closed
             if once and self._accepted.get(edge) == key:
                 return True
-            full = len(self._data) >= BATCHES_MAX or self._bytes + size_bytes > BYTES_MAX
-            if self._data and full and offer is None:
+            full = self._data and (len(self._data) >= BATCHES_MAX or self._bytes + size_bytes > BYTES_MAX)
+            if (full or edge in self.later) and offer is None and not self.leaving:
                 self._waiting.add(edge)
                 return False
             self._arrived.notify()
@@ -362,7 +360,8 @@ class Mailbox:
             fill = max(len(self._data) / BATCHES_MAX, self._bytes / BYTES_MAX)
             waiting = sum(letter.batch.count for letter in self._data)
             batches = len(self._data)
-            return Levels(batches, self._bytes, min(1.0, fill), self.tally, waiting, self._arrived_events.copy())
+            arrived, spans = self._arrived_events.copy(), self.spans()
+            return Levels(batches, self._bytes, min(1.0, fill), self.tally, waiting, arrived, spans)
 
     def _put_back(self) -> None:
         doublets = {id(letter) for letter in self._data}

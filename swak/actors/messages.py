@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import enum
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from swak.narrowing import Suspects
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from swak.actors.lease import Lease
     from swak.actors.post import Post
+    from swak.actors.supervisor import Supervisor
     from swak.event import Batch, Event
 
 
@@ -37,6 +40,7 @@ class Sign(enum.Enum):
     END = "end"  # every upstream edge has ended and nothing is left; shown until the seat is over
     OPEN = "open"  # first in the control lane of every seat
     WAKE = "wake"  # something outside has changed; nothing else to say
+    CHANGE = "change"  # a reload has planned something for this stage; the post's `planned` says it, too
     STOP = "stop"  # an input is to stop reading; the post's `draining` says it, too
 
 
@@ -148,6 +152,38 @@ class Renew(NamedTuple):
 
     post: Post
     lease: Lease
+
+
+class Changed(NamedTuple):
+    """A seat has taken on what a reload has planned for it."""
+
+    post: Post
+
+
+class Change(Protocol):
+    """A reload under way: from the stages that run to others. All of it happens on the supervisor's thread."""
+
+    over: bool
+
+    def step(self, now: float) -> None:
+        """Do what can be done now. Called at each round, until it is `over`."""
+
+    def note_death(self, post: Post, why: str) -> None:
+        """Take note that a seat has died or hangs."""
+
+    def gives_up(self, post: Post) -> bool:
+        """Whether nobody sits down in that place any more."""
+
+    def let_go(self) -> None:
+        """The run is to end: let nobody wait for anybody any more."""
+
+
+class Rebuild(NamedTuple):
+    """Make the stages what another topology says."""
+
+    begin: Callable[[Supervisor], Change]
+    refuse: Callable[[str], None]
+    """Called instead when that cannot be now, with the reason."""
 
 
 class Stop(NamedTuple):

@@ -17,6 +17,7 @@ from swak.plugin import DeadEvent, Input, Output
 if TYPE_CHECKING:
     from swak.actors.lease import Lease
     from swak.actors.post import Post
+    from swak.plugin import Plugin
 
 log = get("swak.output")
 
@@ -32,10 +33,7 @@ class OutputSeat(DeliveringSeat):
 
     def __init__(self, post: Post, lease: Lease) -> None:
         super().__init__(post, lease)
-        plugin = lease.plugin
-        assert isinstance(plugin, Output)
-        self.plugin = plugin
-        self.retry_for = plugin.retry_for
+        self._sit_down(lease.plugin)
         self._at: Letter | None = None
         """The letter that `_work` and `_dead` belong to."""
         self._work: list[Piece] = []
@@ -124,8 +122,7 @@ class OutputSeat(DeliveringSeat):
             self._probe_at = now + PROBE_S
             if not self.lease.call(self.plugin.probe):
                 return
-        if self._open():
-            self._tell_root(up=True)
+        self.on_open()
 
     def _look_whether_there(self, now: float) -> None:
         self._idle_look_at = now + PROBE_S
@@ -248,14 +245,13 @@ class OutputSeat(DeliveringSeat):
 
     def _slow_down(self, letter: Letter, retry: Retry) -> None:
         """The far end asks for time: the same batch again, without opening anew."""
-        after_s = retry.after_s or BACKOFF_FIRST_S / 2
         if letter.offer is not None and letter.offer.fate is Fate.LENT:
             self._go_down(retry, retry.after_s)
             return
         if self.post.state != "retrying":
             self.post.note_error(retry)
         self.post.note_retry()
-        self.mailbox.shut(self.clock.monotonic() + after_s)
+        self.mailbox.shut(self.clock.monotonic() + (retry.after_s or BACKOFF_FIRST_S / 2))
         self.not_delivered()
 
     def on_overdue(self, letter: Letter, why: str) -> None:
@@ -280,10 +276,16 @@ class OutputSeat(DeliveringSeat):
         """Put a fresh plugin in the seat. What the old one had pending is synced, or else written again."""
         self._save_pending()
         self._close_plugin()
-        self.plugin = self.plugin.fresh()
-        self.plugin.clock = self.clock
-        self.lease.plugin = self.plugin
-        self.opened = False
+        self._sit_down(self.post.furnished())
+
+    def _sit_down(self, plugin: Plugin | None) -> None:
+        assert isinstance(plugin, Output)
+        self.lease.plugin = self.plugin = plugin
+        self.retry_for, self.opened = plugin.retry_for, False
+
+    def renew(self) -> None:
+        self._renew()
+        self.on_open()
 
     # What became of a letter
 

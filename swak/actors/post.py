@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from swak.actors.lease import Lease
 from swak.errors import SeatError
 from swak.log import get
-from swak.plugin import Input
+from swak.plugin import Input, Plugin
 from swak.stats import StageView
 
 if TYPE_CHECKING:
@@ -45,6 +45,18 @@ class Outlet(NamedTuple):
     edge: str
 
 
+class Plan(NamedTuple):
+    """What a reload makes of a stage."""
+
+    stage: Stage
+    flow: FlowGraph
+    outlets: dict[str, Outlet]
+    parted: tuple[Outlet, ...]
+    """Those that are no outlets any more."""
+    fresh: bool
+    """Whether it gets another plugin."""
+
+
 class Post:
     """One stage of a running topology."""
 
@@ -60,6 +72,9 @@ class Post:
         """Of an input: its sources, and how far they are settled."""
         self.injected: Sources | None = None
         """What operators put into the mailbox, and how much of it is settled."""
+        self.planned: Plan | None = None
+        self.leaving = False
+        """Whether a reload has removed the stage."""
         self.lease = Lease(None)
         self.seat: Seat | None = None
         self.state = "opening"
@@ -112,6 +127,23 @@ class Post:
         self.mailbox.resting = False  # after the gate: who rests then has seen it
         self.mailbox.wake()
 
+    def furnished(self) -> Plugin | None:
+        """Return an unopened plugin for a seat, if the stage has any."""
+        plugin = self.stage.plugin.fresh() if self.stage.plugin is not None else None
+        if plugin is not None:
+            plugin.clock = self.site.clock
+            plugin.keeps_bytes = self.share.cache_of(plugin.keeps_bytes)
+        return plugin
+
+    def apply(self, plan: Plan, sent: int) -> None:
+        """Take on a plan, but for the plugin; may be repeated. Events `sent` so far went to the outlets of before."""
+        serial = 0 if self.sources is None else self.sources.serial
+        for outlet in plan.outlets.values():
+            outlet.mailbox.join(outlet.edge, sent, serial)
+        self.stage, self.flow, self.outlets = plan.stage, plan.flow, plan.outlets
+        for outlet in plan.parted:
+            outlet.mailbox.part(outlet.edge, sent)
+
     def downstream(self) -> list[Mailbox]:
         """Return the mailboxes that this post writes to."""
         return [outlet.mailbox for outlet in self.outlets.values()]
@@ -147,12 +179,15 @@ class Post:
             live_child=self.live_child,
             waiting=levels.waiting,
             arrived=levels.arrived,
+            spans=levels.spans,
             memory=self.share.told(self.stage.name, self.stage.kind),
             retries=self.retries,
             down_s=None if down_since is None else now - down_since,
         )
 
     def _shown_state(self) -> str:
+        if self.leaving:
+            return "removed" if self.lease.over else "leaving"
         if self.mailbox.paused and self.state in PAUSABLE:
             return "paused"
         return "blocked" if self.state == "running" and self.mailbox.blocked else self.state

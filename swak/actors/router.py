@@ -34,15 +34,28 @@ class FailoverSeat(DeliveringSeat):
 
     def __init__(self, post: Post, lease: Lease) -> None:
         super().__init__(post, lease)
-        stage = post.stage
+        self._lay_out()
+        self._rest: list[Event] = []
+        """What a child refused of the head letter: it goes to `last`."""
+        self._rest_suspects = Suspects()
+
+    def _lay_out(self) -> None:
+        stage, flow = self.post.stage, self.post.flow
         first = preferred(stage.start, len(stage.children))
         self._ring = [*stage.children[first:], *stage.children[:first]]
         if stage.last is not None:
             self._ring.append(stage.last)
-        self.retry_for = longest(getattr(post.flow.stage(name).plugin, "retry_for", None) for name in self._ring)
-        self._rest: list[Event] = []
-        """What a child refused of the head letter: it goes to `last`."""
-        self._rest_suspects = Suspects()
+        self.retry_for = longest(getattr(flow.stage(name).plugin, "retry_for", None) for name in self._ring)
+        self.post.down &= set(self._ring)
+
+    def rewire(self) -> None:
+        self._lay_out()
+        letter = self.mailbox.head()
+        offer = letter.offer if letter is not None else None
+        if offer is not None and offer.child not in self._ring:
+            offer.decide(Fate.WITHDRAWN)
+        if offer is None or offer.fate is not Fate.LENT:
+            self.mailbox.shut(0.0)
 
     def due_at(self) -> float | None:
         return self.overdue_at()
@@ -59,8 +72,8 @@ class FailoverSeat(DeliveringSeat):
     def _lend(self, letter: Letter) -> None:
         """Offer the letter, or what a child refused of it, to the first child that is not down; else wait for one."""
         stage = self.post.stage
-        ring = [stage.last] if self._rest else self._ring
-        child = next((name for name in ring if name is not None and name not in self.post.down), None)
+        ring = [stage.last] if self._rest and stage.last is not None else self._ring
+        child = next((name for name in ring if name not in self.post.down), None)
         self.mailbox.shut(FOREVER)  # until the child answers or goes down, or another one comes up
         if child is None:
             self.post.live_child = ""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from swak.clock import Clock
+    from swak.reloading.outcome import Reloads
     from swak.sockets.kept import Keep
     from swak.topology.graph import Topology
 
@@ -79,8 +80,10 @@ class Run:
         """Whether somebody asked for an end before the inputs had ended."""
         watchdog = Watchdog(enabled=settings.watchdog)
         self.supervisor = Supervisor(self.crew, settings, self.signals, watchdog)
-        main_flows = [flow for flow in self.crew.flows if flow.graph.kind == "main"]
-        self._loop = MainLoop(main_flows) if main_flows else None
+        self._loop = MainLoop(self.crew)
+        self.crew.need_main = self._need_main
+        self.reloads: Reloads | None = None
+        """How reloads of the recipe went, where there may be any."""
 
     @property
     def draining(self) -> bool:
@@ -101,7 +104,7 @@ class Run:
 
     def run_main(self) -> None:
         """Step the `main` flows on the calling thread until they are over; return at once when there are none."""
-        if self._loop is None:
+        if not self._has_main:
             return
         try:
             self._loop.run(self.supervisor.finished.is_set)
@@ -115,6 +118,15 @@ class Run:
         with contextlib.suppress(KeyboardInterrupt):  # run_main has asked for draining already
             self.run_main()
 
+    @property
+    def _has_main(self) -> bool:
+        return any(flow.graph.kind == "main" for flow in self.crew.flows)
+
+    def _need_main(self) -> None:
+        """Step `main` flows that a reload has brought, on a thread of their own."""
+        if self._has_main and not self._loop.running:
+            threading.Thread(target=self.step_main, name="swak:main", daemon=True).start()
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until everything is over. Return whether it is."""
         return self.supervisor.finished.wait(timeout_s)
@@ -127,13 +139,11 @@ class Run:
         self.stopped = True
         self.crew.sockets.handing = handing
         self.signals.put(Stop(now, signal))
-        if self._loop is not None:
-            self._loop.ring()
+        self._loop.ring()
 
     def drain(self) -> bool:
         """Let every input end where its source ends now, the endless ones at once. Return whether the run is over."""
-        for flow in self.crew.flows:
-            post = flow.posts[0]
+        for post in self.crew.inputs():
             post.once = True
             plugin = post.lease.plugin
             if isinstance(plugin, Input):

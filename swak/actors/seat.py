@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.actors.actor import Actor, Inbox
-from swak.actors.messages import Control, Died, Letter, Over, Shown, Sign, Stop
+from swak.actors.messages import Changed, Control, Died, Letter, Over, Renew, Shown, Sign, Stop
 from swak.deadletters import DeadLetter
 from swak.errors import SeatError
 from swak.log import WHERE, get
@@ -49,6 +49,7 @@ class Seat(Actor):
         self.clock = post.site.clock
         self.opened = False
         self._ways: deque[Way] = deque()
+        self._going_out = 0  # events in these, which the tally does not count as out yet
         self._then: Callable[[], None] | None = None
         self._burial: tuple[Origin, Sequence[DeadEvent], Callable[[], None]] | None = None
 
@@ -118,6 +119,8 @@ class Seat(Actor):
             self.on_open()
         elif shown is Sign.STOP:
             self.on_stop_reading()
+        elif shown is Sign.CHANGE:
+            self.on_change()
         elif not isinstance(shown, Sign):
             self.on_control(shown)
 
@@ -147,6 +150,29 @@ class Seat(Actor):
     def on_control(self, control: Control) -> None:
         """Take a word of the root or of a child: failover only."""
 
+    def on_change(self) -> None:
+        """Take on what a reload has planned. What is on its way still goes the old way; later letters go another."""
+        plan = self.post.planned
+        if plan is None:
+            return
+        if self._ways:  # those to stages that leave first: there is always room, and no time
+            self._ways = deque(sorted(self._ways, key=lambda way: not way.outlet.mailbox.leaving))
+            self._place()
+        self.post.apply(plan, self.mailbox.tally.out + self._going_out)
+        self.rewire()
+        if plan.fresh:
+            self.renew()
+        if self.post.planned is plan:
+            self.post.planned = None
+        self.post.site.tell_root(Changed(self.post))
+
+    def rewire(self) -> None:
+        """See the outlets anew: they, or what they are for, have changed."""
+
+    def renew(self) -> None:
+        """Put a plugin with other options in the seat. Who can keep nothing of the old one is replaced by the root."""
+        self.post.site.tell_root(Renew(self.post, self.lease))
+
     def on_resumed(self) -> None:
         """Go on after a wait for room downstream."""
 
@@ -164,9 +190,10 @@ class Seat(Actor):
         self.opened = True
         self.post.state = "running"
 
-    def emit(self, ways: list[Way], then: Callable[[], None]) -> None:
-        """Put batches to outlets as room appears; when all are accepted, do `then`."""
+    def emit(self, ways: list[Way], out: int, then: Callable[[], None]) -> None:
+        """Put batches of `out` events to outlets as room appears; when all are accepted, do `then`."""
         self._ways.extend(ways)
+        self._going_out = out
         self._then = then
         self._place()
 
@@ -179,6 +206,7 @@ class Seat(Actor):
             self.mailbox.blocked = False
             self._ways.popleft()
         then, self._then = self._then, None
+        self._going_out = 0
         if then is not None:
             then()
         return True

@@ -9,11 +9,25 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from swak.actors.actor import Actor, Inbox
-from swak.actors.messages import Broken, Died, Down, Over, Ready, Renew, Sign, Stop, Turned, Up
+from swak.actors.messages import (
+    Broken,
+    Changed,
+    Died,
+    Down,
+    Over,
+    Ready,
+    Rebuild,
+    Renew,
+    Sign,
+    Stop,
+    Turned,
+    Up,
+)
 from swak.log import get
 
 if TYPE_CHECKING:
     from swak.actors.crew import Crew, Flow
+    from swak.actors.messages import Change
     from swak.actors.post import Post
     from swak.actors.running import Settings
     from swak.actors.watchdog import Watchdog
@@ -49,6 +63,8 @@ class Supervisor(Actor):
         self._checkpoint_at = self._clock.monotonic()
         self._eager_until = self._checkpoint_at + EAGER_S
         self._aborting: dict[str, float] = {}
+        self.changing: Change | None = None
+        """The reload that is under way."""
 
     def _create_actor_inbox(self) -> Inbox:  # type: ignore[override]
         return Inbox(self._letters.put)
@@ -77,7 +93,7 @@ class Supervisor(Actor):
         """Return how long to wait for a letter: wake-ups are what an idle agent costs."""
         now = self._clock.monotonic()
         away = any(post.lease.revoked or post.state == "opening" for post in self.crew.posts)
-        if away or self.drain_until is not None or now <= self._eager_until:
+        if away or self.changing is not None or self.drain_until is not None or now <= self._eager_until:
             return TICK_S
         hang_s = self.settings.hang_after_s or CHECKPOINT_S
         return max(TICK_S, min(self._checkpoint_at - now, hang_s / 2))
@@ -87,7 +103,7 @@ class Supervisor(Actor):
             self._signalled(letter)
         elif isinstance(letter, Died):
             if letter.lease is letter.post.lease:
-                self._replace(letter.post, repr(letter.error), "".join(traceback.format_exception(letter.error)))
+                self.replace(letter.post, repr(letter.error), "".join(traceback.format_exception(letter.error)))
         elif isinstance(letter, Ready):
             self._reseat(letter)
         elif isinstance(letter, Turned):
@@ -100,11 +116,13 @@ class Supervisor(Actor):
             self._end_now()
         elif isinstance(letter, Renew):
             if letter.lease is letter.post.lease and not letter.lease.over:
-                self._replace(letter.post, "an operator has asked for it", asked=True)
+                self.replace(letter.post, "somebody has asked for it", asked=True)
+        elif isinstance(letter, Rebuild):
+            self._rebuild(letter)
         elif isinstance(letter, Stop):
             self.forced_by = letter.signal or self.forced_by
             self._end_now() if letter.now else self._drain()
-        elif not isinstance(letter, Over):
+        elif not isinstance(letter, Over | Changed):
             self._drain()  # an envelope of pykka's
 
     def _signalled(self, number: int) -> None:
@@ -123,9 +141,12 @@ class Supervisor(Actor):
         self._watchdog.arm()
         for post in self.crew.posts:
             self._look_at(post, now)
+        if self.changing is not None:
+            self.changing.step(now)
+            self.changing = None if self.changing.over else self.changing
         for flow in self.crew.flows:
             if flow.resume_at is not None and now >= flow.resume_at and self.drain_until is None:
-                self._resume(flow)
+                self.resume(flow)
         if all(flow.over for flow in self.crew.flows) or (self.drain_until is not None and now >= self.drain_until):
             self._end_now()
         elif now >= self._checkpoint_at:
@@ -143,14 +164,15 @@ class Supervisor(Actor):
                 self._reseat(Ready(post, lease))  # it failed the last time
             elif now - began > ABORT_S:
                 del self._aborting[post.name]
-                self._fail(self.crew.flow_of(post), f"{post.name}: its plugin cannot be aborted")
+                if not post.leaving:
+                    self._fail(self.crew.flow_of(post), f"{post.name}: its plugin cannot be aborted")
             return
         if lease.over:
             return
         stopped = post.seat is not None and post.seat.lease is lease and post.seat.actor_stopped.is_set()
         if (stopped or (lease.thread is not None and not lease.thread.is_alive())) and not lease.over:  # looked at last
             if self._letters.empty():  # else its own word may still be among them, and says more
-                self._replace(post, "its thread is gone")
+                self.replace(post, "its thread is gone")
             return
         since = lease.in_plugin_since
         if since is None or lease.plugin is None:
@@ -160,7 +182,7 @@ class Supervisor(Actor):
             piece = lease.in_hand
             if piece is not None:
                 piece.blame()
-            self._replace(post, f"a call into its plugin hangs for {limit_s:g} s")
+            self.replace(post, f"a call into its plugin hangs for {limit_s:g} s")
 
     def _judge_leaks(self) -> None:
         if any(post.lease.revoked or post.state == "opening" for post in self.crew.posts):
@@ -171,7 +193,31 @@ class Supervisor(Actor):
 
     # Restarts
 
-    def _replace(self, post: Post, why: str, trace: str | None = None, *, asked: bool = False) -> None:
+    def now(self) -> float:
+        """Return the monotonic time."""
+        return self._clock.monotonic()
+
+    def _rebuild(self, letter: Rebuild) -> None:
+        if self.changing is not None or self.drain_until is not None:
+            letter.refuse("the run is ending" if self.drain_until is not None else "another reload is under way")
+        else:
+            self.changing = letter.begin(self)
+
+    def _given_up(self, post: Post) -> bool:
+        return self.changing is not None and self.changing.gives_up(post)
+
+    def aborting(self, post: Post) -> bool:
+        """Whether the plugin of a revoked lease is still being aborted or closed."""
+        return post.name in self._aborting
+
+    def clear(self, post: Post) -> None:
+        """Take the right to act from a seat, and have its plugin aborted or closed."""
+        self.crew.revoke(post, post.lease)
+        self._tell_router(post, up=False)
+        self._aborting[post.name] = self.now()
+        self.crew.clear_away(post, post.lease)
+
+    def replace(self, post: Post, why: str, trace: str | None = None, *, asked: bool = False) -> None:
         """Fence first, then abort, then seat: a successor sits down when nothing of the old lease can land any more.
 
         What somebody has `asked` for is no failure.
@@ -181,14 +227,13 @@ class Supervisor(Actor):
         if lease.revoked:
             return
         post.state = "waiting"
-        self.crew.revoke(post, lease)
-        self._tell_router(post, up=False)
         post.restarts += 1
         if not asked:
             post.note_error(why)
         log.warning("seat is replaced", stage=post.name, why=why, **({"trace": trace} if trace else {}))
-        self._aborting[post.name] = self._clock.monotonic()
-        self.crew.clear_away(post, lease)
+        self.clear(post)
+        if self.changing is not None and not asked:
+            self.changing.note_death(post, why)
         if not asked and flow.intensity.exceeded_by(self._clock.monotonic()):
             times, window_s = self.settings.deaths_max + 1, self.settings.window_s
             self._fail(flow, f"{post.name} was the last of {times} deaths in {window_s:g} s: {why}")
@@ -199,7 +244,7 @@ class Supervisor(Actor):
             return
         self._aborting.pop(post.name, None)
         flow = self.crew.flow_of(post)
-        if flow.failed or self.finished.is_set():
+        if self._given_up(post) or flow.failed or self.finished.is_set():
             return
         try:
             self.crew.seat(post, inherit_from=ready.lease)
@@ -227,12 +272,13 @@ class Supervisor(Actor):
         if self.settings.fail_fast:
             self._end_now()
 
-    def _resume(self, flow: Flow) -> None:
+    def resume(self, flow: Flow) -> None:
+        """Man a flow that has failed anew."""
         log.info("task starts again", task=flow.name)
         flow.failed, flow.resume_at = False, None
         flow.intensity.clear()
         for post in reversed(flow.posts):
-            if post.lease.revoked and post.name not in self._aborting:
+            if post.lease.revoked and post.name not in self._aborting and not self._given_up(post):
                 self.crew.seat(post, inherit_from=post.lease)
 
     def _turned(self, turned: Turned) -> None:
@@ -252,13 +298,14 @@ class Supervisor(Actor):
             self.drain_until = self._clock.monotonic() + self.settings.grace_s
         for post in self.crew.posts:
             post.pause(on=False)
-        for flow in self.crew.flows:
-            post = flow.posts[0]
+        for post in self.crew.inputs():
             post.draining = True
             post.mailbox.tell(Sign.STOP)
             self.crew.interrupt(post)
-            if flow.resume_at is not None:
-                flow.resume_at = None
+        for flow in self.crew.flows:
+            flow.resume_at = None
+        if self.changing is not None:
+            self.changing.let_go()
 
     def _end_now(self) -> None:
         """Close every mailbox, let go of every seat, keep the last positions."""

@@ -133,6 +133,10 @@ def status(name: str | None, *, as_json: bool) -> None:
     click.echo(f"recipe: {plain(told['recipe'])}")
     if told["log"]:
         click.echo(f"log: {told['log']}")
+    if last := told.get("reloads", {}).get("last"):
+        why = f": {plain(last['problems'][0])}" if last["problems"] else ""
+        age_s = max(0.0, (time.time_ns() - last["at_ns"]) / 1e9)
+        click.echo(f"last reload: {last['ending'].replace('_', ' ')} {age_s:.0f} s ago{why}")
     where = f", in {plain(told['data_dir'])}" if told.get("data_dir") else ""
     click.echo(f"agent id: {told.get('agent_id', 'unknown')}{where}")
     figures = ("events", "dead", "errors", "restarts")

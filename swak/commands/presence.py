@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from swak.background.launching import Announcement
     from swak.background.rotating import LogFile
     from swak.control.door import Door
+    from swak.control.reloader import Reloader
     from swak.control.server import Server, Verb
     from swak.control.verbs import Agent
     from swak.datadir import DataDir
@@ -93,7 +94,7 @@ class Presence:
         """The log's path, in the background; else empty."""
         return str(self._details["log"])
 
-    def serve(self, run: object) -> None:
+    def serve(self, run: object, reloader: Reloader | None = None) -> None:
         """Listen for those who ask, once the run has been started."""
         from swak.actors.running import Run  # noqa: PLC0415 - `swak up --help` needs none of it
         from swak.control.server import Server  # noqa: PLC0415 - as above
@@ -102,7 +103,7 @@ class Presence:
         if not isinstance(run, Run):
             return
         told = {name: value for name, value in self._details.items() if name != "environ"}
-        self._agent = Agent(run, self.name, self._details["recipe"], told, self.verbs)
+        self._agent = Agent(run, self.name, self._details["recipe"], told, self.verbs, reloader=reloader)
         if hasattr(socket, "AF_UNIX"):
             try:
                 path = socket_path(self._claim.pid_path.parent, self.name)

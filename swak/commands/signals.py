@@ -182,15 +182,20 @@ class Lanes:
 
 
 @contextmanager
-def signals_served(run: Any, view: View | None) -> Iterator[None]:
-    """Have signals do what stands in the table while the body goes on."""
+def signals_served(run: Any, view: View | None, on_hangup: Act | None = None) -> Iterator[None]:
+    """Have signals do what stands in the table while the body goes on. `on_hangup`: what SIGHUP does instead.
+
+    That one is served also where it was ignored: an agent in the background ignores it until it can reload.
+    """
     from swak.actors.running import Run  # noqa: PLC0415 - `swak up --help` needs none of it
 
-    drains = [_number(name) for name, act in TABLE.items() if isinstance(act, Drain) and hasattr(signal, name)]
-    acts = {_number(name): act for name, act in TABLE.items() if not isinstance(act, Drain) and hasattr(signal, name)}
+    table = {**TABLE, **({} if on_hangup is None else {"SIGHUP": on_hangup})}
+    drains = [_number(name) for name, act in table.items() if isinstance(act, Drain) and hasattr(signal, name)]
+    acts = {_number(name): act for name, act in table.items() if not isinstance(act, Drain) and hasattr(signal, name)}
     lanes = Lanes(Steered(run, view), acts if isinstance(run, Run) else {}, drains)
     before = {number: signal.getsignal(number) for number in (*drains, *lanes.acts)}
-    chosen = [number for number, was in before.items() if was is not signal.SIG_IGN]
+    wanted = set() if on_hangup is None or not hasattr(signal, "SIGHUP") else {_number("SIGHUP")}
+    chosen = [number for number, was in before.items() if was is not signal.SIG_IGN or number in wanted]
     lanes.start()
     writes_before = signal.set_wakeup_fd(lanes.writes.fileno(), warn_on_full_buffer=False)
     for number in chosen:

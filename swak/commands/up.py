@@ -14,18 +14,18 @@ from swak import log
 from swak.cli import HELP_NAMES
 from swak.commands.given import EXIT_STATE, TEXT, agent_name, duration, load, recipe_arguments, size
 from swak.commands.remote import control_options
-from swak.commands.signals import BY_SIGNAL, signals_served
+from swak.commands.signals import BY_SIGNAL, Act, signals_served
 from swak.commands.watching import Where, watched, where
 from swak.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from queue import SimpleQueue
 
     from swak.actors.running import Run, Settings
     from swak.commands.presence import Given, Presence
+    from swak.control.reloader import Reloader
     from swak.datadir import DataDir
-    from swak.deadletters import Limit
     from swak.options import Duration, Size
     from swak.recipe import Recipe
     from swak.stats import Receipt, StageView
@@ -124,6 +124,7 @@ class Telling(NamedTuple):
 )
 @control_options
 @click.option("--no-view", is_flag=True, help="Progress lines in the log instead of the live view.")
+@click.option("--watch", is_flag=True, help="Reload when RECIPE, or a module beside it, has changed.")
 @click.option("-d", "--detach", is_flag=True, help="Run in the background: see `swak ps`, `swak logs`, `swak stop`.")
 @click.option("--name", callback=agent_name, help="What other commands call this agent; else the recipe's file name.")
 @click.option("--ready-fd", type=int, hidden=True)
@@ -146,12 +147,15 @@ def up(  # noqa: PLR0917 - click calls it by name
     quiet: int,
     metrics: Where | None,
     no_view: bool,
+    watch: bool,
     detach: bool,
     name: str | None,
     ready_fd: int | None,
     handover_fd: int | None,
 ) -> None:
     """Start RECIPE: a file, or - for standard input. Ctrl-C drains it, a second Ctrl-C stops it at once.
+
+    SIGHUP drains it, too; an agent in the background, or of a service manager, loads RECIPE again instead.
 
     State is kept in --data-dir, $SWAK_DATA_DIR, or in a folder of the agent's name in $SWAK_HOME/data or where the
     platform keeps such things; a recipe given as text keeps state only when one of the first three is set.
@@ -164,21 +168,21 @@ def up(  # noqa: PLR0917 - click calls it by name
     from swak.commands.presence import Given  # noqa: PLC0415 - see below
 
     given = Given(path, text, name, ready_fd, ready_fd is not None or (detach and handover_fd is not None))
+    reloading = Reloading(given, watch)
     if detach and not given.background:
         sys.exit(_in_background(given))
     from swak.actors.running import Settings  # noqa: PLC0415 - pykka and more, which `swak up --help` does not need
-    from swak.deadletters import Limit  # noqa: PLC0415 - see above
 
     telling = Telling(log_level or log.LEVELS[min(3, max(0, 2 + verbose - quiet))], log_format, not no_view)
     log.configure(telling.level, log_format)
 
     def settings(topology: Topology) -> Settings:
         kept_in = None if ephemeral else data_dir or ""
-        where = _kept_in(given, topology, kept_in, Limit(dead_letters_max, dead_letters_full))
+        where = _kept_in(given, topology, kept_in, dead_letters_max, dead_letters_full)
         return Settings(where, once, float(grace), fail_fast, watchdog=True, memory_limit=memory_limit)
 
     try:
-        code = _run(given, lambda: load(path, text, timeout_s), settings, telling, metrics, handover_fd)
+        code = _run(given, lambda: load(path, text, timeout_s), settings, telling, metrics, handover_fd, reloading)
     except StateError as error:
         click.echo(f"Error: {error}", err=True)
         code = EXIT_STATE
@@ -194,6 +198,7 @@ def _run(  # noqa: PLR0917 - what the options have become
     telling: Telling,
     metrics: Where | None,
     handover_fd: int | None,
+    reloading: Reloading,
 ) -> int:
     """Run a recipe until it ends, or another process goes on with it. Returns the exit code."""
     from swak.commands.ownlog import heed_own_log  # noqa: PLC0415 - see above
@@ -210,9 +215,10 @@ def _run(  # noqa: PLR0917 - what the options have become
             with presented(succession.given, chosen.data_dir) as presence:
                 heed_own_log(topology, presence.log if presence is not None else "")
                 run = _made(topology, chosen)
-                with watched(run, metrics):
+                with watched(run, metrics), reloading.of(run):
                     succession.ready(run, presence)
-                    code = run_to_end(run, telling, _view(run, topology, telling, given.path or TEXT), presence)
+                    view = _view(run, topology, telling, given.path or TEXT)
+                    code = run_to_end(run, telling, view, presence, reloading)
             again, topology = succession.goes_on(), run.topology
     return code
 
@@ -227,13 +233,16 @@ def _in_background(given: Given) -> int:
     return start_in_background(given.own_name, sys.argv[2:], os.getcwd(), os.environ)  # noqa: PTH109 - as text
 
 
-def _kept_in(given: Given, topology: Topology, option: str | None, limit: Limit) -> DataDir:
+def _kept_in(
+    given: Given, topology: Topology, option: str | None, room: Size, when_full: Literal["block", "drop_oldest"]
+) -> DataDir:
     """Choose where state is kept. None: nowhere; and so it is for a recipe that is a text, where nothing says where."""
+    from swak.deadletters import Limit  # noqa: PLC0415 - `swak up --help` needs none of it
     from swak.homes import choose, tell_left_behind  # noqa: PLC0415 - `swak up --help` needs none
 
     flows = [flow.name for flow in topology.flows]
     named = option or os.environ.get("SWAK_DATA_DIR") or os.environ.get("SWAK_HOME") or not given.is_text
-    where = choose(given.owner, flows, option, ephemeral=option is None or not named, limit=limit)
+    where = choose(given.owner, flows, option, ephemeral=option is None or not named, limit=Limit(room, when_full))
     tell_left_behind(where, flows)
     return where
 
@@ -251,13 +260,58 @@ def _made(topology: Topology, settings: Settings) -> Run:
     return Run(topology, settings)
 
 
-def run_to_end(run: Running, telling: Telling, view: View | None, presence: Presence | None = None) -> int:
+class Reloading:
+    """How a run of `swak up` comes to another recipe."""
+
+    def __init__(self, given: Given, watch: bool) -> None:
+        self._path, self._watch = None if given.is_text else given.path, watch
+        if watch and self._path is None:
+            raise click.UsageError("--watch watches a file, and the recipe is none: give a RECIPE file")
+        self._hears = given.background or bool(os.environ.get("NOTIFY_SOCKET"))
+        self.reloader: Reloader | None = None
+
+    @property
+    def on_hangup(self) -> Act | None:
+        """What SIGHUP does. In a terminal it says that the terminal has gone, and drains."""
+        reloader = self.reloader
+        if reloader is None or not self._hears:
+            return None
+
+        def ask(_to: object) -> None:
+            reloader.request()
+
+        return ask
+
+    @contextlib.contextmanager
+    def of(self, run: Run) -> Iterator[None]:
+        """Reload as long as the body goes on."""
+        from swak.control.reloader import Reloader  # noqa: PLC0415 - `swak up --help` needs none of it
+        from swak.reloading.loading import local_files  # noqa: PLC0415 - as above
+        from swak.reloading.watching import watching  # noqa: PLC0415 - as above
+
+        self.reloader = reloader = Reloader(run, self._path)
+        path = self._path
+        with contextlib.ExitStack() as stack:
+            stack.callback(reloader.close)
+            if self._watch and path is not None:
+                stack.enter_context(watching(lambda: local_files(path), reloader.request))
+            yield
+
+
+def run_to_end(
+    run: Running,
+    telling: Telling,
+    view: View | None,
+    presence: Presence | None = None,
+    reloading: Reloading | None = None,
+) -> int:
     """Start the run, wait for its end, tell the receipt. Returns the exit code; StateError when it cannot start."""
-    with signals_served(run, view):
+    reloader, on_hangup = (None, None) if reloading is None else (reloading.reloader, reloading.on_hangup)
+    with signals_served(run, view, on_hangup):
         try:
             run.start()
             if presence is not None:
-                presence.serve(run)
+                presence.serve(run, reloader)
             if view is not None:
                 view.start()
             try:

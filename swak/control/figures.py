@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from swak.actors.running import Run
+    from swak.reloading.outcome import Reloads
     from swak.view.model import Key
 
 COUNTS = ("into", "made", "out", "merged", "held")
@@ -21,7 +22,14 @@ def told_view(view: StageView) -> dict[str, Any]:
     """Return what a stage looks like as an object."""
     tally: dict[str, Any] = {name: getattr(view.tally, name) for name in COUNTS}
     tally |= {"filtered": dict(view.tally.filtered), "dead": dict(view.tally.dead)}
-    return {**view._asdict(), "tally": tally, "arrived": dict(view.arrived)}
+    return {**view._asdict(), "tally": tally, "arrived": dict(view.arrived), "spans": dict(view.spans)}
+
+
+def told_reloads(reloads: Reloads) -> dict[str, Any]:
+    """Return how reloads went as an object."""
+    last = None if reloads.last is None else reloads.last.told()
+    counts = dict(reloads.counts)
+    return {"counts": counts, "under_way": reloads.under_way, "last": last, "succeeded_at_ns": reloads.succeeded_at_ns}
 
 
 def read_view(told: Mapping[str, Any]) -> StageView:
@@ -50,7 +58,7 @@ def state_of(run: Run) -> dict[str, Any]:
         "errors": sum(view.errors for view in views),
         "restarts": sum(view.restarts for view in views),
         "oldest_s": None if oldest_s is None else round(oldest_s, 3),
-        "stages": {f"{view.flow}/{view.stage}": view.state for view in views},
+        "stages": {f"{view.flow}/{view.stage}": view.state for view in views if view.state != "removed"},
     }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak import __version__
 from swak.actors.messages import Renew
 from swak.control.attaching import Attaching
-from swak.control.figures import state_of, told_look, word_for
+from swak.control.figures import state_of, told_look, told_reloads, word_for
 from swak.control.flushing import FLUSH_S, flushing, hurry
 from swak.control.injecting import Injector
 from swak.control.own import gate
@@ -18,6 +19,7 @@ from swak.control.stacks import stacks
 from swak.control.stages import find
 from swak.control.tapping import Tap, condition, watch
 from swak.log import Log
+from swak.reloading.outcome import Reloads
 from swak.view.gathering import Gatherer
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
     from swak.actors.post import Post
     from swak.actors.running import Run
+    from swak.control.reloader import Reloader
     from swak.control.server import Client, Told, Verb, Work
 
-RENEW_S, INJECT_S = 10.0, 10.0
+RENEW_S, INJECT_S, RELOAD_S = 10.0, 10.0, 60.0
 """How long these wait by default."""
 WAIT_MAX_S = 3600.0
 
@@ -46,7 +49,14 @@ class Agent:
     """What a run looks like to those who control it. All verbs are called by the control thread."""
 
     def __init__(
-        self, run: Run, name: str, recipe: str, details: Mapping[str, Any], more: Mapping[str, Verb] | None = None
+        self,
+        run: Run,
+        name: str,
+        recipe: str,
+        details: Mapping[str, Any],
+        more: Mapping[str, Verb] | None = None,
+        *,
+        reloader: Reloader | None = None,
     ) -> None:
         """`more`: verbs besides those below."""
         self.run = run
@@ -60,7 +70,12 @@ class Agent:
         self._began_s = time.monotonic()
         self._gatherer = Gatherer(run, self._began_s)
         self._injector = Injector(run.settings.clock)
-        self._posts = run.crew.posts
+        self._reloader = reloader
+
+    @property
+    def _posts(self) -> list[Post]:
+        """All stages but those that reloads have removed."""
+        return [post for post in self.run.crew.posts if not (post.leaving and post.lease.over)]
 
     def verbs(self) -> dict[str, Verb]:
         """Return the verbs by name."""
@@ -76,6 +91,8 @@ class Agent:
             "tap": self.tap,
             "inject": self.inject,
             "stacks": self.stacks,
+            "reload": self.reload,
+            "plan": self.plan,
             "stop": self.stop,
             **self._more,
         }
@@ -100,6 +117,7 @@ class Agent:
             "agent_id": self.run.settings.data_dir.agent_id,
             "grace_s": self.run.settings.grace_s,
             **state_of(self.run),
+            "reloads": told_reloads(self.run.reloads or Reloads()),
         }
         return {**self._details, **told}
 
@@ -128,7 +146,7 @@ class Agent:
         """Let go what buffers hold and outputs have not synced, and wait until what was read by now is settled."""
         wait_s = request.number("wait_s", FLUSH_S, 0, WAIT_MAX_S)
         request.all_taken("wait_s")
-        return flushing(self._posts, wait_s, lambda: client.ending)
+        return flushing(self.run.crew.posts, wait_s, lambda: client.ending)
 
     def pause(self, request: Request, _client: Client) -> Told:
         """Have a stage take nothing from its mailbox; an input reads no more."""
@@ -199,6 +217,47 @@ class Agent:
         request.all_taken("stage", "events", "tag", "wait_s")
         self._injector.check(post)
         return self._injector.inject(post, rows, tag, wait_s, lambda: client.ending)
+
+    def reload(self, request: Request, client: Client) -> Work:
+        """Load the recipe again, and change what is different. The answer tells how that went."""
+        wait_s = request.number("wait_s", RELOAD_S, 0, WAIT_MAX_S)
+        request.all_taken("wait_s")
+        reloader = self._reloading()
+        _log.info("an operator reloads the recipe")
+        return self._reload(reloader, reloader.request(), wait_s, client)
+
+    def _reload(self, reloader: Reloader, ticket: int, wait_s: float, client: Client) -> Work:
+        until_s = time.monotonic() + wait_s
+        while (found := reloader.outcome_of(ticket)) is None:
+            if time.monotonic() > until_s or client.ending:
+                return {"ending": "under_way", "problems": [], "leaving": []}
+            yield None
+        return found.told()
+
+    def plan(self, request: Request, client: Client) -> Work:
+        """Tell what another recipe would make different."""
+        path = request.text("path")
+        request.all_taken("path")
+        return self._plan(self._reloading(), path, client)
+
+    def _plan(self, reloader: Reloader, path: str, client: Client) -> Work:
+        found: list[Told] = []
+        thread = threading.Thread(target=lambda: found.append(reloader.planned(path)), name="swak-plan", daemon=True)
+        thread.start()
+        while not found:
+            if client.ending or not thread.is_alive():
+                break
+            yield None
+        if not found:
+            raise RequestError("over", "the recipe cannot be compared: the run is ending")
+        return found[0]
+
+    def _reloading(self) -> Reloader:
+        if self._reloader is None:
+            raise RequestError("no-recipe", "this run was started by a program: there is no recipe to load again")
+        if self._state() != "running":
+            raise RequestError("over", "the recipe cannot be loaded again: the run is ending")
+        return self._reloader
 
     def stop(self, request: Request, _client: Client) -> Work | Told:
         """End the run: drain it, or end it `now`. The answer comes with the receipt."""

@@ -19,6 +19,12 @@ ALL = (
     Metric("swak_agent_info", "gauge", "Always 1; the label tells this agent from all others, restart after restart."),
     Metric("swak_uptime_seconds", "gauge", "How long the run has gone on."),
     Metric("swak_supervisor_turn_age_seconds", "gauge", "Time since the supervisor's loop turned last."),
+    Metric("swak_reloads_total", "counter", "How often the recipe was loaded again, by what came of it."),
+    Metric(
+        "swak_reload_last_success_timestamp_seconds",
+        "gauge",
+        "When a reload was fine last, in seconds since 1970; 0 before the first.",
+    ),
     Metric("swak_draining", "gauge", "1 once the run is to end, else 0."),
     Metric("swak_actor_events_in_total", "counter", "Events that came into a stage and are done with there."),
     Metric("swak_actor_events_out_total", "counter", "Events that a stage handed on; of an output: delivered."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from swak import __version__
 from swak.latency import BOUNDS_S
@@ -13,6 +13,7 @@ from swak.ledger import shortages
 from swak.metrics.catalogue import MEASURES
 from swak.metrics.exposition import Samples
 from swak.metrics.observed import lags_of
+from swak.reloading.outcome import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 PATHS_MAX = 200
 """Files of one input that have a series of their own, those with the greatest lag; the rest is one sum."""
 REASON_CHARS = 100
-UP = frozenset({"running", "blocked", "over"})
+UP = frozenset({"running", "blocked", "over", "removed"})
+ENDINGS = get_args(Ending)
 
 NOT_KEPT = "read, and gone with the seat that had it"
 """Why events of an input that cannot read again were dropped."""
@@ -42,6 +44,9 @@ def samples_of(observed: Observed, process: Mapping[str, float]) -> Samples:
     samples.add("swak_memory_bytes", observed.memory_bytes)
     if observed.memory_limit_bytes is not None:
         samples.add("swak_memory_limit_bytes", observed.memory_limit_bytes)
+    for ending in ENDINGS:
+        samples.add("swak_reloads_total", observed.reloads.get(ending, 0), outcome=ending)
+    samples.add("swak_reload_last_success_timestamp_seconds", observed.reloaded_at_s)
     for view in observed.views:
         _stage(samples, view)
     _flows(samples, observed)

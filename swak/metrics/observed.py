@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak.plugin import Input
+from swak.reloading.outcome import Reloads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,11 @@ class Observed(NamedTuple):
     """Of inputs, by source."""
     measures: Mapping[Key, Mapping[str, float]] = {}
     """What plugins tell of themselves."""
+    reloads: Mapping[str, int] = {}
+    """How many there were, by ending."""
+    reloads_begun: int = 0
+    reloaded_at_s: float = 0.0
+    """When the last one that was fine was over, in seconds since 1970; 0: none was."""
     dead_dropped: int = 0
     memory_bytes: int = 0
     memory_limit_bytes: int | None = None
@@ -54,10 +60,10 @@ class Observed(NamedTuple):
 
 def observe(run: Run, began_s: float) -> Observed:
     """Look at a run that began at this monotonic time. From any thread; takes each mailbox's lock for a moment."""
-    crew = run.crew
+    crew, reloads = run.crew, run.reloads or Reloads()
     now_s = time.monotonic()
     posts = crew.posts
-    inputs = [flow.posts[0] for flow in crew.flows]
+    inputs = crew.inputs()
     sources = {_key(post): post.sources for post in inputs if post.sources is not None}
     return Observed(
         views=tuple(run.snapshot()),
@@ -68,6 +74,9 @@ def observe(run: Run, began_s: float) -> Observed:
         latencies={key: one.shared.latency.spread() for key, one in sources.items()},
         extents={_key(post): _extents(post) for post in inputs},
         measures={_key(post): told for post in posts if (told := _measures(post))},
+        reloads=dict(reloads.counts),
+        reloads_begun=reloads.began,
+        reloaded_at_s=reloads.succeeded_at_ns / 1e9,
         dead_dropped=int(crew.site.dead_letters.figures()["dropped"]),
         memory_bytes=crew.budget.kept_bytes(),
         memory_limit_bytes=crew.budget.limit_bytes,

@@ -67,6 +67,7 @@ def _lines(wanted: Wanted) -> Iterator[str]:
     yield "NotifyAccess=main"
     data_dir = f"%S/swak/{wanted.name}"  # %S: where systemd has state, for the system or the user
     yield "ExecStart=" + " ".join(one if one == data_dir else _word(one) for one in wanted.command(data_dir))
+    yield "ExecReload=/bin/kill -HUP $MAINPID"
     yield f"WorkingDirectory={_plain(wanted.folder)}"
     yield f"StateDirectory=swak/{wanted.name}"
     yield "StateDirectoryMode=0700"

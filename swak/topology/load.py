@@ -37,14 +37,18 @@ def load_file(path: str | Path) -> Recipe:
     """Load the recipe in a file; `-` reads standard input. ConfigError names every problem."""
     file = str(path)
     if file == "-":
-        return load_text(_decoded(_stdin(), STDIN), STDIN)
+        return load_text(decoded(standard_input(), STDIN), STDIN)
+    return load_text(decoded(content_of(file), file), file)
+
+
+def content_of(file: str) -> bytes:
+    """Read a recipe's file. ConfigError when it cannot be."""
     try:
-        with Path(path).open("rb") as source:
-            text = source.read(RECIPE_BYTES_MAX + 1)
+        with Path(file).open("rb") as source:
+            return source.read(RECIPE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([Problem(f"cannot read the recipe: {reason}", "name a Python file", file)]) from error
-    return load_text(_decoded(text, file), file)
 
 
 def load_text(text: str, file: str = "<text>") -> Recipe:
@@ -145,13 +149,15 @@ def _tell(value: Any) -> None:
         recipe.task(value if isinstance(value, Chain) else Chain((value,)))
 
 
-def _stdin() -> bytes:
+def standard_input() -> bytes:
+    """Read a recipe from standard input."""
     binary = getattr(sys.stdin, "buffer", None)
     text = binary.read(RECIPE_BYTES_MAX + 1) if binary else sys.stdin.read(RECIPE_BYTES_MAX + 1).encode()
     return bytes(text)
 
 
-def _decoded(text: bytes, file: str) -> str:
+def decoded(text: bytes, file: str) -> str:
+    """Return a recipe's text. ConfigError when it is too large or no text."""
     if len(text) > RECIPE_BYTES_MAX:
         what = f"the recipe is larger than {RECIPE_BYTES_MAX:,} bytes"
         raise ConfigError([Problem(what, "name a Python file", file)])

@@ -50,7 +50,7 @@ class Gatherer:
             self._ask_s = now_s + min(SLOWEST_S, max(SLOW_S, used_s / SHARE))
         self._meter = self._meter or Meter()
         return Look(
-            views=tuple(run.snapshot()),
+            views=tuple(view for view in run.snapshot() if view.state != "removed"),
             figures=self._figures,
             uptime_s=now_s - self._began_s,
             process=self._meter.read(),

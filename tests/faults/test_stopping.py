@@ -233,11 +233,11 @@ def test_what_goes_down_with_the_seat_of_an_input_that_cannot_go_back_is_named_a
     sink = Sink()
     real = InputSeat.emit
 
-    def emit(self: InputSeat, ways: Any, then: Any) -> None:
+    def emit(self: InputSeat, ways: Any, going: int, then: Any) -> None:
         if len(said) == 3 and not died:
             died.append(1)
             raise MemoryError
-        real(self, ways, then)
+        real(self, ways, going, then)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(InputSeat, "emit", emit)

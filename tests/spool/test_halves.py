@@ -161,7 +161,7 @@ def test_both_ends_may_be_replaced(tmp_path: Path, fsync: str | None) -> None:
             post = next(
                 post for post in run.crew.posts if post.name.endswith(("DiskBuffer", "DiskBuffer.out")[number % 2])
             )
-            run.supervisor._replace(post, "a test wants it")
+            run.supervisor.replace(post, "a test wants it")
             recorder.wait_for(500 * (number + 1))
         until(lambda: COUNT in numbers(recorder), "the last one has arrived")
     assert sorted(set(numbers(recorder))) == list(range(1, COUNT + 1))

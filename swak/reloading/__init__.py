@@ -1,0 +1,1 @@
+"""Another recipe for a run that goes on: loading it, comparing it with the running one, watching its files."""
