@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,8 @@ WAIT_S = 0.5 if sys.platform == "win32" else 60.0
 """How long the main thread sleeps at a time: Windows sees Ctrl-C in between only."""
 BY_SIGNAL = 128
 """What shells add to a signal's number."""
+TELL_S = 5.0
+"""How often at most a tap says that it leaves events out."""
 PRINTED_AFTER_S = 1.2
 """When a picture is printed: with two looks there are rates."""
 PRINTED_LINES = 16
@@ -133,17 +136,21 @@ def tap(stage: str | None, name: str | None, where: str, sample: int, limit: int
     from swak.control.tapping import line_of  # noqa: PLC0415 - as above
 
     given: dict[str, Any] = {"stage": stage, "where": where, "sample": sample, "limit": limit}
+    left_out, tell_at_s = 0, 0.0
     with connected(name) as connection:
         try:
             for told in connection.stream("tap", **given):
                 if "event" in told:
                     sys.stdout.write(line_of(told["event"]) + "\n")
                     sys.stdout.flush()
-                elif told.get("dropped"):
-                    click.echo(f"left out so far: {told['dropped']} events", err=True)
+                left_out = told.get("dropped") or left_out
+                if left_out and time.monotonic() >= tell_at_s:
+                    tell_at_s = time.monotonic() + TELL_S
+                    click.echo(f"left out so far: {left_out} events", err=True)
         except BrokenPipeError:
             sys.stdout = None  # who read it has gone: nothing is left to flush
         except KeyboardInterrupt:
-            return
+            if left_out:
+                click.echo(f"left out: {left_out} events", err=True)
         except ControlError as error:
             raise click.ClickException(str(error)) from error

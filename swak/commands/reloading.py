@@ -74,7 +74,7 @@ def difference(told: Mapping[str, Any]) -> str:
 @click.argument("given", metavar="[NAME|RECIPE] NEW.py", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def plan(given: tuple[str, ...], *, as_json: bool) -> None:
-    """Tell what another recipe would make different, and do nothing.
+    """Tell what another recipe would make different if it stood in place of the old one, and do nothing.
 
     Compares NEW.py with the agent NAME (the only one that runs, when it is left out) or with another recipe file.
 
@@ -99,12 +99,12 @@ def _between(old: str, new: str) -> dict[str, Any]:
     from swak.commands.given import load  # noqa: PLC0415 - `--help` needs none of it
     from swak.reloading import outcome  # noqa: PLC0415 - as above
     from swak.reloading.difference import difference as compare  # noqa: PLC0415 - as above
-    from swak.reloading.loading import local_files, renewed  # noqa: PLC0415 - as above
+    from swak.reloading.loading import compiled, local_files, renewed  # noqa: PLC0415 - as above
     from swak.reloading.sameness import print_of  # noqa: PLC0415 - as above
     from swak.topology.compile import compile_recipe  # noqa: PLC0415 - as above
 
     before = compile_recipe(load(old, None, 30.0))
     with renewed(new), renewed(old):
-        after = compile_recipe(load(new, None, 30.0))
+        after = compiled(load(new, None, 30.0), old)
     local = local_files(old) | local_files(new)
     return outcome.of(compare(before, after, lambda stage: print_of(stage, local)), "done").told()

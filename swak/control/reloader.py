@@ -68,9 +68,12 @@ class Reloader:
         return found if served >= ticket else None
 
     def plan(self, path: str) -> Difference:
-        """Compare another recipe with what runs. ConfigError says what is wrong with it. Blocks while it is loaded."""
+        """Compare what would replace the recipe with what runs. ConfigError says what is wrong with it.
+
+        Blocks while it is loaded.
+        """
         with self._loading:
-            topology = load_checked(path, self._load_s)
+            topology = load_checked(path, self._load_s, instead_of=self.path)
             return self._compare(topology, path)
 
     def planned(self, path: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    from swak.recipe import Recipe
     from swak.topology.graph import Topology
 
 END_S = 5.0
@@ -30,16 +31,22 @@ CHECKED = "Configuration OK"
 _SWAK = str(Path(__file__).resolve().parents[1])
 
 
-def load_checked(path: str, timeout_s: float) -> Topology:
+def load_checked(path: str, timeout_s: float, instead_of: str | None = None) -> Topology:
     """Return the compiled recipe. ConfigError says what is wrong with it; this process is no different then.
 
-    It is run by a child first, with our environment, folder and user, and only then here.
+    It is run by a child first, with our environment, folder and user, and only then here. `instead_of`: the recipe that
+    it would replace, which flows without a name have theirs from.
     """
     text = content_of(path)  # once: what is checked is what is loaded
     forget_compiled(path)
     check_apart(path, text, timeout_s)
     with renewed(path):
-        return _within(timeout_s, path, lambda: compile_recipe(load_text(decoded(text, path), path)))
+        return _within(timeout_s, path, lambda: compiled(load_text(decoded(text, path), path), instead_of or path))
+
+
+def compiled(recipe: Recipe, file: str) -> Topology:
+    """Return the compiled recipe, with the names that its flows would have in that file."""
+    return compile_recipe(recipe._replace(file=file))
 
 
 def check_apart(path: str, content: bytes, timeout_s: float) -> None:

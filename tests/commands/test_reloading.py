@@ -32,6 +32,11 @@ def test_two_recipes_are_compared(tmp_path: Path) -> None:
     assert CliRunner().invoke(swak, ["plan", *recipes(tmp_path, ONE, ONE)]).output == "nothing is different\n"
 
 
+def test_flows_without_a_name_count_as_those_of_the_file_that_would_be_replaced(tmp_path: Path) -> None:
+    unnamed = "task(in_.Memory(), out.Null())\n"
+    assert CliRunner().invoke(swak, ["plan", *recipes(tmp_path, unnamed, unnamed)]).output == "nothing is different\n"
+
+
 def test_the_difference_comes_as_json(tmp_path: Path) -> None:
     done = CliRunner().invoke(swak, ["plan", "--json", *recipes(tmp_path, TWO, ONE)])
     assert json.loads(done.output) == {"changed": [], "rewired": ["t/Memory"], "added": [], "removed": ["t/Null-2"]}
