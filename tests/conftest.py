@@ -49,8 +49,8 @@ def leave_constants_out() -> None:
 
 
 def pytest_configure() -> None:
-    """Heed the signals that whoever started the tests ignores (nohup does): programs that tests start inherit that."""
-    for name in ("SIGHUP", "SIGINT"):
+    """Heed the signals that whoever started the tests ignores, as nohup does: programs that tests start inherit it."""
+    for name in ("SIGHUP", "SIGINT", "SIGQUIT"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
