@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),  # that is the attack
 ]
 COUNT = 20
-STRIDE = 1
-"""Every line is hit. A larger stride would be for slower machines."""
+LONG = bool(os.environ.get("SWAK_LONG"))
+MAIN_STRIDE, WORKERS_STRIDE = (1, 1) if LONG else (4, 3)
+"""Main's thread runs the turns of all seats, each of which is attacked at every line by itself, too."""
 
 
 def _filter(sinks: list[Sink]) -> Flow:
@@ -79,20 +81,25 @@ def test_a_death_at_any_line_loses_nothing(build: Callable[[list[Sink]], Flow], 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of a socket whose owner died before it could note it
 def test_a_death_at_any_line_of_a_workers_seat_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "process_with", in_a_thread)
-    _sweep(lambda sinks: task(Numbers(COUNT), Pass(), sinks[0], workers=2), "/Pass", 1, KINDS)
+    _sweep(lambda sinks: task(Numbers(COUNT), Pass(), sinks[0], workers=2), "/Pass", 1, KINDS, WORKERS_STRIDE)
 
 
 @pytest.mark.parametrize("build", [_main, _main_failover], ids=["chain", "failover"])
 def test_a_death_at_any_line_of_mains_turns_loses_nothing(build: Callable[[list[Sink]], Flow]) -> None:
-    _sweep(build, ":main", 1, tuple(kind for kind in KINDS if kind is not KeyboardInterrupt))
+    kinds = tuple(kind for kind in KINDS if kind is not KeyboardInterrupt)
+    _sweep(build, ":main", 1, kinds, MAIN_STRIDE)
 
 
 def _sweep(
-    build: Callable[[list[Sink]], Flow], thread: str, copies: int, kinds: tuple[Callable[[], BaseException], ...]
+    build: Callable[[list[Sink]], Flow],
+    thread: str,
+    copies: int,
+    kinds: tuple[Callable[[], BaseException], ...],
+    stride: int = 1,
 ) -> None:
     number = 1
     while _one_run(build, thread, copies, number, kinds[number % len(kinds)]):
-        number += STRIDE
+        number += stride
     assert number > 50, "the attack never reached the stage"
     assert not [ref for ref in pykka.ActorRegistry.get_all() if issubclass(ref.actor_class, Seat)]
 
@@ -136,5 +143,5 @@ def test_pending_writes_come_again_after_a_death() -> None:
         assert run.receipt().inputs[0].delivered == COUNT
         if not shot.fired:
             break
-        number += STRIDE
+        number += 1
     assert number > 50

@@ -129,7 +129,7 @@ def test_a_kill_repeats_at_most_what_two_seconds_of_input_explain(start: Start, 
     arguments = (recipe(tmp_path, PLAIN), "--data-dir", str(tmp_path / "data"), "-q")
     began = time.monotonic()
     with Lines(tmp_path / "app.log", pause_s=0.005, burst=40, seed=9) as lines:
-        for turn in range(KILLS):
+        for turn in range(KILLS // 2):
             agent = start(*arguments)
             wait_beyond(last_number(tmp_path / "raw.txt"), tmp_path, agent)
             threading.Event().wait(rng.uniform(0.0, 3.0))
@@ -141,8 +141,8 @@ def test_a_kill_repeats_at_most_what_two_seconds_of_input_explain(start: Start, 
         agent = start(*arguments, "--once")
         assert agent.end() == 0, agent.log
     verdict = judge(range(lines.count), raw_numbers(tmp_path))
-    explained = round(KILLS * 2 * lines_per_s)
-    print(f"{KILLS} kills, {lines.count} lines, {verdict.duplicates} duplicates, {explained} explained")  # noqa: T201 - figures worth seeing
+    explained = round(KILLS // 2 * 2 * lines_per_s)
+    print(f"{KILLS // 2} kills, {lines.count} lines, {verdict.duplicates} duplicates, {explained} explained")  # noqa: T201 - figures worth seeing
     verdict.assert_right(duplicates_max=explained)
 
 
