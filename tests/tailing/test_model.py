@@ -330,7 +330,7 @@ class Linked(Machine):
     linked = True
 
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "500"))
 for machine in (Machine, Pattern, Poll, Events, Linked):
     machine.TestCase.settings = settings(
         max_examples=EXAMPLES * (25 if LONG else 1),
