@@ -64,7 +64,7 @@ class MainLoop:
                 raise
             except BaseException:  # noqa: BLE001 - between two turns nothing is in hand: go on
                 log.error("main's loop was interrupted and goes on", trace=traceback.format_exc())
-        for post in self._steps:
+        for post in self._posts:
             while self._step(post, busy=True):
                 pass  # the mailbox is closed: after its last control letters, the seat closes the plugin
         self.running = False

@@ -172,6 +172,7 @@ def test_main_closes_what_it_opens_when_it_is_stopped_before_its_first_round() -
     run.run_main()
     run.close()
     assert sink.opens <= sink.closes
+    assert all(post.seat is not None and post.seat.actor_stopped.is_set() for post in run.crew.posts)
 
 
 def test_a_write_that_hangs_in_main_is_aborted_at_the_end() -> None:
