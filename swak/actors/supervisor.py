@@ -102,7 +102,7 @@ class Supervisor(Actor):
         if isinstance(letter, int):
             self._signalled(letter)
         elif isinstance(letter, Died):
-            if letter.lease is letter.post.lease:
+            if letter.lease is letter.post.lease and not letter.lease.over:  # over: it died in telling that it is done
                 self.replace(letter.post, repr(letter.error), "".join(traceback.format_exception(letter.error)))
         elif isinstance(letter, Ready):
             self._reseat(letter)

@@ -36,22 +36,55 @@ class Child:
         self.command, self.log, self._out, self._limit_s = list(command), log, out, limit_s
         self._cost: Cost | None = None
         self._pause = threading.Event()
+        self._started: subprocess.Popen[bytes] | None = None
+        self._failure: OSError | None = None
+        self._unwanted = False
 
     def __enter__(self) -> Self:
+        """Start it on a thread: signals reach only the main one, and cannot come between a process and its number."""
         self.began_s = time.perf_counter()
         self.log.write_bytes(b"")
-        with self.log.open("ab") as told, self._out.open("wb") if self._out else self.log.open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 - our own commands
-                self.command, cwd=self.log.parent, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=told
-            )
+        starter = threading.Thread(target=self._start, name="swak:bench", daemon=True)
+        try:
+            starter.start()
+            starter.join()
+        except BaseException:
+            self._unwanted = True
+            if starter.ident is not None:
+                starter.join(LEAVE_S)
+            self._kill()
+            raise
+        if self._failure is not None:
+            raise self._failure
         return self
+
+    def _start(self) -> None:
+        try:
+            with self.log.open("ab") as told, self._out.open("wb") if self._out else self.log.open("ab") as out:
+                self._started = subprocess.Popen(  # noqa: S603 - our own commands
+                    self.command, cwd=self.log.parent, env=environment(),
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=told,
+                )  # fmt: skip
+        except OSError as error:
+            self._failure = error
+        if self._unwanted:
+            self._kill()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._cost is None and self._process.returncode is None:
-            self._process.kill()
-            self._process.wait(LEAVE_S)
+        if self._cost is None:
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._started is not None and self._started.returncode is None:
+            self._started.kill()
+            self._started.wait(LEAVE_S)
+
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        assert self._started is not None, "inside the `with` block"
+        return self._started
 
     @property
     def pid(self) -> int:

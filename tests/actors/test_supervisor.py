@@ -12,6 +12,7 @@ import pytest
 from swak import SwakError, running, task
 from swak.ack import Ack
 from swak.actors.filter import FilterSeat
+from swak.actors.messages import Died
 from tests.faults.flow import Numbers, Pass, Sink
 from tests.faults.test_stopping import Endless
 
@@ -42,6 +43,16 @@ def test_a_signal_drains_and_a_second_one_ends_at_once() -> None:
         assert run.wait(10)
         assert run.forced_by == signal.SIGINT
         gate.go.set()
+
+
+def test_a_seat_that_is_over_has_no_successor_when_it_dies_in_its_last_line() -> None:
+    with running([task(Numbers(10), Sink(), name="short"), task(Endless(), Sink(), name="long")]) as run:
+        post = next(post for post in run.crew.posts if post.name == "short/Sink")
+        while not post.lease.over:
+            assert not run.wait(0.01)
+        seat = post.seat
+        run.signals.put(Died(post, post.lease, RuntimeError("in its last line")))
+    assert (post.seat is seat, post.restarts, run.signals.empty()) == (True, 0, True)
 
 
 def test_an_ack_that_is_dropped_unsettled_is_found_and_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

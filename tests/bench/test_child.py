@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -51,6 +54,24 @@ def test_a_child_that_does_not_get_on_is_told_and_killed(tmp_path: Path) -> None
     with Child(WAITING, tmp_path / "log", limit_s=0.05) as child, pytest.raises(BenchError, match="still waiting"):
         child.cost()
     assert not psutil.pid_exists(child.pid)
+
+
+def test_an_interrupt_in_the_middle_of_the_start_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, begun = [], threading.Event()
+
+    class Slow(subprocess.Popen[bytes]):
+        """Is interrupted when there is a process and nobody knows its number yet."""
+
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            started.append(self.pid)
+            signal.raise_signal(signal.SIGINT)
+            begun.wait(0.2)
+
+    monkeypatch.setattr("swak.bench.child.subprocess.Popen", Slow)
+    with pytest.raises(KeyboardInterrupt), Child(WAITING, tmp_path / "log"):
+        pass
+    assert [psutil.pid_exists(pid) for pid in started] == [False]
 
 
 def test_leaving_the_block_by_an_error_kills(tmp_path: Path) -> None:
