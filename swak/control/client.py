@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from swak.errors import Problem, SwakError
@@ -22,6 +23,9 @@ HUNG_UP = "has hung up without a word: it knows neither our token nor our certif
 TLS_END = "SSLEOFError"
 """How TLS says that the other side has closed the connection; by name, as whoever speaks no TLS does not import it."""
 LINE_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+LOOK_S = 0.2
+"""How long one call waits for bytes. A signal that comes just before it does not end it: it is heeded after so long."""
 
 
 class ControlError(SwakError):
@@ -50,7 +54,8 @@ class Connection:
         """Connect, to a path on this machine or to an agent away. ControlError says why that cannot be."""
         self.name = name
         self._sock = _local(to, name) if isinstance(to, str) else _away(to, name)
-        self._file = self._sock.makefile("rb")
+        self._come = bytearray()
+        """What has come and is not taken yet."""
         self._serial = 0
         self._silent = CLOSED if isinstance(to, str) else HUNG_UP
         """What it means when it closes the connection now."""
@@ -63,7 +68,6 @@ class Connection:
 
     def close(self) -> None:
         """Leave. What is under way for us ends."""
-        self._file.close()
         self._sock.close()
 
     def hang_up(self) -> None:
@@ -82,17 +86,41 @@ class Connection:
         """Send a request and do not wait: what is answered is passed over. Returns its id. OSError: it has gone."""
         self._serial += 1
         wanted = {name: value for name, value in given.items() if value is not None}
+        self._sock.settimeout(ANSWER_S)
         self._sock.sendall(json.dumps({"id": self._serial, "verb": verb, **wanted}).encode() + b"\n")
         return self._serial
 
+    def _line(self, within_s: float | None) -> bytes:
+        """Return the next line, or nothing when the connection ends before. TimeoutError: it has not come in time."""
+        deadline = None if within_s is None else time.monotonic() + within_s
+        seen = 0
+        while (end := self._come.find(b"\n", seen)) < 0:
+            seen = len(self._come)
+            chunk = self._chunk(deadline)
+            if not chunk or seen > LINE_BYTES:
+                return b""
+            self._come += chunk
+        line = bytes(self._come[:end])
+        del self._come[: end + 1]
+        return line
+
+    def _chunk(self, deadline: float | None) -> bytes:
+        while True:
+            self._sock.settimeout(LOOK_S)
+            try:
+                return self._sock.recv(CHUNK_BYTES)
+            except TimeoutError:
+                if deadline is not None and time.monotonic() > deadline:
+                    raise
+
     def stream(self, verb: str, *, within_s: float | None = None, **given: Any) -> Iterator[dict[str, Any]]:
         """Yield each line that comes, the answer last. `within_s` None: they may come at any time."""
-        self._sock.settimeout(None if within_s is None else within_s + ANSWER_S)
+        answer_s = None if within_s is None else within_s + ANSWER_S
         try:
             serial = self.tell(verb, **given)
             while True:
-                line = self._file.readline(LINE_BYTES)
-                if not line.endswith(b"\n"):
+                line = self._line(answer_s)
+                if not line:
                     raise ControlError(f"{self.name} {self._silent}")
                 self._silent = CLOSED
                 told: dict[str, Any] = json.loads(line)
