@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from swak.log import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from psutil import Process
 
     from swak.background.naming import Found
     from swak.control.client import Connection
@@ -181,9 +184,14 @@ def _stop_away(*, now: bool) -> int:
 
 def stop_found(agent: Found, *, now: bool) -> int:
     """Stop an agent and wait until its process has gone. Returns the exit code."""
-    from swak.control.client import ControlError, connect  # noqa: PLC0415 - `--help` needs none of it
+    from psutil import NoSuchProcess, Process  # noqa: PLC0415 - `--help` needs none of it
+
+    from swak.control.client import ControlError, connect  # noqa: PLC0415 - as above
 
     outcome: dict[str, Any] = {}
+    process: Process | None = None
+    with suppress(NoSuchProcess):
+        process = Process(agent.pid)
     told, wait_s = False, STOP_S
     try:
         with connect(agent) as connection:
@@ -198,7 +206,7 @@ def stop_found(agent: Found, *, now: bool) -> int:
             click.echo(f"{error}; it gets a signal instead", err=True)
             _signal(agent, signal.SIGTERM)
             wait_s = NOW_S if now else STOP_S
-    if _gone(agent, wait_s):
+    if _gone(agent, process, wait_s):
         click.echo(f"{agent.name}: stopped", err=True)
         return int(bool(outcome["troubles"])) if outcome else _code_by_ledger(agent)
     if not now:
@@ -206,7 +214,7 @@ def stop_found(agent: Found, *, now: bool) -> int:
         click.echo(f"Error: {agent.name} (process {agent.pid}) is still there; {mend}", err=True)
         return 1
     _signal(agent, getattr(signal, "SIGKILL", signal.SIGTERM))
-    ended = _gone(agent, NOW_S)
+    ended = _gone(agent, process, NOW_S)
     click.echo(f"{agent.name}: {'killed' if ended else 'cannot be killed'}", err=True)
     return 1
 
@@ -240,13 +248,24 @@ def _signal(agent: Found, number: int) -> None:
             raise click.ClickException(f"{what}: only that user and root can stop it") from None
 
 
-def _gone(agent: Found, within_s: float) -> bool:
+def _gone(agent: Found, process: Process | None, within_s: float) -> bool:
+    """Wait until an agent has let its name go, and its process has ended. Return whether both is so."""
     deadline, pause = time.monotonic() + within_s, threading.Event()
-    while agent.runs():
+    while agent.runs() or _lives(process):
         if time.monotonic() > deadline:
             return False
         pause.wait(LOOK_S)
     return True
+
+
+def _lives(process: Process | None) -> bool:
+    """Whether it still runs: it, and not another one that has its number now, or what nobody has taken note of."""
+    from psutil import STATUS_ZOMBIE, Error  # noqa: PLC0415 - `--help` needs none of it
+
+    try:
+        return process is not None and process.is_running() and process.status() != STATUS_ZOMBIE
+    except Error:
+        return False  # gone just now, or not ours to look at
 
 
 @click.command(context_settings=HELP_NAMES)

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.flows.agent import environ, swak, tail_of
@@ -60,6 +61,12 @@ class Terminal:
             self.shown += os.read(self._ours, 4_096).decode()
         self.shown = self.shown.partition(text)[2]
 
+    def until_asked(self, prompt: str) -> None:
+        """Wait until this is shown and a key waited for: readline misses signals that come in between."""
+        self.until(prompt)
+        waiting = psutil.Process(self.process.pid)
+        until(lambda: waiting.status() == psutil.STATUS_SLEEPING, waiting.status)
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait(WAIT_S)
@@ -103,7 +110,7 @@ def test_inputs_of_several_lines_are_run_and_control_d_leaves(terminal: Terminal
 
 def test_control_c_forgets_the_line_and_then_ends_what_runs(terminal: Terminal) -> None:
     terminal.type("for name in stages:\n")
-    terminal.until("... ")
+    terminal.until_asked("... ")
     terminal.interrupt()
     terminal.until(">>> ")
     terminal.type(LONG)

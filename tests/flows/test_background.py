@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.flows.conftest import Start
 
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
 
 RECIPE = 'task(in_.FileTailing("app.log"), out.File("out.txt", format="raw"), name="web")\n'
@@ -118,6 +119,13 @@ def test_two_may_run_under_names_of_their_own_and_have_to_be_named(folder: Path)
     assert 'did you mean "two"' in swak(folder, "stop", "tow").stderr
     assert swak(folder, "stop", "one").returncode == 0
     assert swak(folder, "stop").returncode == 0
+
+
+def test_a_stop_ends_with_the_process(folder: Path, start: Start) -> None:
+    agent = start("web.py")
+    until(lambda: swak(folder, "status").returncode == 0, lambda: agent.log)
+    assert swak(folder, "stop").returncode == 0
+    assert agent.process.poll() == 0
 
 
 def test_a_restart_keeps_recipe_options_and_positions(folder: Path) -> None:
