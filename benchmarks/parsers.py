@@ -130,7 +130,7 @@ def cases() -> dict[str, Case]:
     """Return every parser with its lines."""
     plugin = Apache()
     plugin.open()
-    combined = plugin.choose([access(0)], escaped=False)[0]
+    combined = plugin.choose(access(0), alone=False, escaped=False)[0]
 
     def bare(lines: list[str]) -> object:
         return [combined.groups(match) for line in lines if (match := combined.find(line)) is not None]

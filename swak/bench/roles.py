@@ -41,7 +41,7 @@ def match(path: Path) -> None:
             whole, _, rest = (rest + block).rpartition(b"\n")
             lines = whole.decode("utf-8", "replace").split("\n")
             if find is None or groups is None:
-                first = plugin.choose(lines, escaped=False)[0]
+                first = plugin.choose(lines[0], alone=False, escaped=False)[0]
                 find, groups = first.find, first.groups
             for line in lines:
                 found = find(line)

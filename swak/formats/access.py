@@ -35,14 +35,14 @@ class AccessLog(PatternFilter):
         self._plain = _schemas(plain_heads, ends, _PLAIN) + self._careful
         self.times = TimeCache(clf_ns)
 
-    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
+    def choose(self, first: str, *, alone: bool, escaped: bool) -> tuple[Schema, ...]:
         schemas = self._careful if escaped else self._plain
-        if len(lines) == 1:
+        if alone:
             return schemas
-        likely = next((one for one in schemas if one.find(lines[0]) is not None), schemas[0])
+        likely = next((one for one in schemas if one.find(first) is not None), schemas[0])
         return (likely, *(one for one in schemas if one is not likely))
 
 
 def _schemas(heads: Sequence[str], ends: Sequence[str], text: str) -> tuple[Schema, ...]:
     patterns = [re.compile(head + end.replace("TEXT", text), re.DOTALL) for head in heads for end in ends]
-    return tuple(schema("Access", pattern, whole=True, time_field="time_local") for pattern in patterns)
+    return tuple(schema("Access", pattern, whole=True, time_field="time_local", plain=True) for pattern in patterns)

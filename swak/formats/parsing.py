@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from swak.errors import Refused
 from swak.event import EVENTS_MAX, Block, Dicts, Event, Rows, record_of
-from swak.formats.rows import column
+from swak.formats.rows import ONE_BYTE_LINE_ENDS, column, in_parts
 from swak.formats.template import look_up
 from swak.options import option
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
@@ -73,6 +73,14 @@ class Lines:
     def text(self) -> list[str]:
         """Every line."""
         return column(self.body, self._field)
+
+    @property
+    def whole(self) -> str | None:
+        """All lines as one text, each ending in a line feed; None where that is not how they stand in the body."""
+        body = self.body
+        if not isinstance(body, Block) or body.encoding.lower() not in ONE_BYTE_LINE_ENDS or b"\r" in body.data:
+            return None
+        return body.data.decode(body.encoding, "replace")
 
     @cached_property
     def raw(self) -> list[bytes] | None:
@@ -153,6 +161,11 @@ class LineParser(Strict):
         del part
         return None  # each line gets its closer look
 
+    def read_text(self, source: Lines) -> Rows | None:
+        """Read all lines in one sweep, and with the same effect. None, and no effect, if that cannot be."""
+        del source
+        return None
+
     def change(self, event: Event) -> Event | None:
         text = look_up(event.record, self.field)
         if not isinstance(text, str):
@@ -173,6 +186,11 @@ class LineParser(Strict):
         if source is None:
             return process_each(self, batch)
         outcome = Outcome()
+        whole = self.read_text(source)
+        if whole is not None:
+            whole.size_bytes = batch.size_bytes * self.growth + self.row_bytes * whole.count
+            outcome.parts += in_parts(whole, source.tag)
+            return outcome
         for start in range(0, batch.count, EVENTS_MAX):
             part = Part(source, start)
             read = self.read_lines(part)

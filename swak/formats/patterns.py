@@ -9,11 +9,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swak.formats.found import Found
-from swak.formats.parsing import LineParser, Part, Read
+from swak.formats.parsing import LineParser, Lines, Part, Read
 from swak.formats.rows import row_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from swak.event import Rows
     from swak.formats.times import TimeCache
@@ -29,12 +29,17 @@ class Schema(NamedTuple):
     row: type[Any]
     time_index: int | None
     """Which of the groups holds the event's time."""
+    each: Callable[[str], Iterable[re.Match[str]]] | None = None
+    """The call that matches one line of a text after the other, which may leave out some, or take several for one."""
 
 
 @lru_cache(maxsize=100)
-def schema(name: str, pattern: re.Pattern[str], *, whole: bool, time_field: str | None = None) -> Schema:
+def schema(
+    name: str, pattern: re.Pattern[str], *, whole: bool, time_field: str | None = None, plain: bool = False
+) -> Schema:
     """Make the schema of the named groups of `pattern`, which must match a line from end to end if `whole`.
 
+    A `plain` one looks at nothing outside of a match: the lines of a whole text can be matched at once.
     The same arguments give the same row type, so that rows made before and after a restart travel together.
     """
     fields = list(pattern.groupindex)
@@ -45,7 +50,8 @@ def schema(name: str, pattern: re.Pattern[str], *, whole: bool, time_field: str 
         groups = pick if len(indices) > 1 else lambda match: (pick(match),)
     find = pattern.fullmatch if whole else pattern.search
     time_index = None if time_field is None else fields.index(time_field)
-    return Schema(find, groups, row_type(name, tuple(fields)), time_index)
+    each = re.compile(f"^(?:{pattern.pattern})\n", pattern.flags | re.MULTILINE).finditer if plain and whole else None
+    return Schema(find, groups, row_type(name, tuple(fields)), time_index, each)
 
 
 class PatternFilter(LineParser):
@@ -53,16 +59,16 @@ class PatternFilter(LineParser):
 
     times: TimeCache
 
-    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
-        """Return the schemas to try on these lines, the likeliest first. The order must not change what comes out.
+    def choose(self, first: str, *, alone: bool, escaped: bool) -> tuple[Schema, ...]:
+        """Return the schemas to try on a line and those after it, unless it is `alone`, the likeliest first.
 
-        `escaped`: whether a backslash before a quote may stand in them.
+        The order must not change what comes out. `escaped`: whether a backslash before a quote may stand in them.
         """
         raise NotImplementedError
 
     def read_line(self, line: str, time_ns: int, tag: str) -> Read:
         del tag
-        for find, groups, row, time_index in self.choose((line,), escaped=ESCAPED in line):
+        for find, groups, row, time_index, _ in self.choose(line, alone=True, escaped=ESCAPED in line):
             match = find(line)
             if match is not None:
                 found = groups(match)
@@ -76,13 +82,30 @@ class PatternFilter(LineParser):
         Each step is one call into C for all lines: a third cheaper than a loop over lines.
         """
         lines = part.lines
-        find, groups, row, time_index = self.choose(lines, escaped=part.source.may_hold(ESCAPED))[0]
-        matches = list(map(find, lines))
+        kind = self.choose(lines[0], alone=False, escaped=part.source.may_hold(ESCAPED))[0]
+        matches = list(map(kind.find, lines))
         if not all(matches):
             return None
-        found = list(map(groups, matches))  # type: ignore[arg-type]  # all() has seen that none is None
-        if time_index is None:
-            return Found(row, found, part.times)
+        found = list(map(kind.groups, matches))  # type: ignore[arg-type]  # all() has seen that none is None
+        return self._timed(kind, found, part.times)
+
+    def read_text(self, source: Lines) -> Rows | None:
+        """Read a whole block by one call, in half the time that it takes with a match for each line.
+
+        A match may begin at a line only, and ends with one. Where there are as many matches as lines, each is one line,
+        and holds what it would if the line stood alone.
+        """
+        text = source.whole
+        if text is None:
+            return None
+        kind = self.choose(text[: text.index("\n")], alone=False, escaped=source.may_hold(ESCAPED))[0]
+        found = [] if kind.each is None else list(map(kind.groups, kind.each(text)))
+        return self._timed(kind, found, source.times) if len(found) == source.body.count else None
+
+    def _timed(self, kind: Schema, found: list[tuple[Any, ...]], times: Sequence[int]) -> Rows | None:
+        index = kind.time_index
+        if index is None:
+            return Found(kind.row, found, times)
         with suppress(ValueError):  # a time that cannot be read: line by line tells which
-            return Found(row, found, list(map(self.times.__getitem__, map(itemgetter(time_index), found))))
+            return Found(kind.row, found, list(map(self.times.__getitem__, map(itemgetter(index), found))))
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from swak.event import Batch, Body
 
 _NO_NAME = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
-_ONE_BYTE_LINE_ENDS = ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1")
+ONE_BYTE_LINE_ENDS = ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1")
 """Encodings in which the byte of a line feed is always a line feed."""
 
 
@@ -104,7 +104,7 @@ def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | lis
         return []
     if all(wanted):
         return [(body, tags)] if isinstance(body, Block) else in_parts(body, tags)
-    if isinstance(body, Block) and body.encoding.lower() in _ONE_BYTE_LINE_ENDS:
+    if isinstance(body, Block) and body.encoding.lower() in ONE_BYTE_LINE_ENDS:
         return [(_lines_of(body, wanted), tags)]
     times = list(compress(body.times(), wanted))
     size_bytes = body.size_bytes * len(times) // body.count

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from swak.formats.patterns import PatternFilter, Schema, schema
 from swak.formats.times import TimeCache
 from swak.testing import assert_same_both_ways, block_of, drive_batch, outcome_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 WORD, NUMBER = re.compile(r"(?P<word>[a-z]+)"), re.compile(r"(?P<number>\d+)")
 
@@ -21,8 +17,8 @@ class WordsAndNumbers(PatternFilter):
     def open(self) -> None:
         self.times = TimeCache(int)
 
-    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
-        del lines, escaped
+    def choose(self, first: str, *, alone: bool, escaped: bool) -> tuple[Schema, ...]:
+        del first, alone, escaped
         return schema("Word", WORD, whole=True), schema("Number", NUMBER, whole=True, time_field="number")
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from swak.formats.patterns import PatternFilter, Schema, schema
 from swak.formats.times import TimeCache, iso_ns, strptime_ns
 from swak.options import option
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Regex(PatternFilter):
@@ -56,6 +52,6 @@ class Regex(PatternFilter):
         self._schemas = (made,)
         self.times = TimeCache(iso_ns if self.time_format is None else strptime_ns(self.time_format))
 
-    def choose(self, lines: Sequence[str], *, escaped: bool) -> tuple[Schema, ...]:
-        del lines, escaped
+    def choose(self, first: str, *, alone: bool, escaped: bool) -> tuple[Schema, ...]:
+        del first, alone, escaped
         return self._schemas

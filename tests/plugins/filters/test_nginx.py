@@ -57,6 +57,33 @@ def test_the_sample_parses_into_rows_of_at_most_a_thousand() -> None:
     assert all(isinstance(part, Rows) for part, _ in outcome.parts)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        PLAIN.replace("GET /a", "GET\n/a").split("\n"),  # a line that goes on in the next one
+        [f"{PLAIN} {PLAIN}"],
+        ["no line", PLAIN],
+        [PLAIN, f"x{PLAIN}", "", PLAIN],
+        [PLAIN, f'{PLAIN} "forwarded"'],
+        [PLAIN.replace("+0000", "+9900"), PLAIN],
+        [PLAIN.replace("21/Nov", "21\n/Nov"), PLAIN],
+        [f"{PLAIN}\r", PLAIN],
+    ],
+)
+def test_a_block_is_matched_at_once_only_where_each_match_is_a_line(lines: list[str]) -> None:
+    assert_same_both_ways(Nginx(), block_of(*lines))
+
+
+def test_the_lines_of_a_good_block_are_not_matched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("read line by line")
+
+    monkeypatch.setattr(Nginx, "read_lines", never)
+    assert len(drive_batch(Nginx(), block_of(PLAIN, PLAIN))) == 2
+    with pytest.raises(AssertionError, match="line by line"):
+        drive_batch(Nginx(), block_of(PLAIN, "no line"))
+
+
 def test_the_sample_parses_the_same_as_a_block_and_line_by_line() -> None:
     assert_same_both_ways(Nginx(), block_of(*Block(SAMPLE.read_bytes(), 0).lines()))
 
