@@ -1,20 +1,23 @@
-"""Encoding ahead: JSON lines are handed on instead of records where nothing behind looks inside."""
+"""Encoding ahead: JSON lines are handed on instead of records where nothing behind needs these."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from swak.plugin import Output
+from swak.plugin import Filter, Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swak.topology.graph import FlowGraph, Stage
 
+Columns = dict[str, tuple[str, ...]]
+"""The stages that can do with JSON lines, and the fields whose values they want beside them."""
+
 
 def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
-    """Return the flows with `as_json` set for each filter whose outlets do nothing with records but write JSON lines.
+    """Return the flows with `as_json` set for each filter behind which JSON lines are written, picked or added to.
 
     Where several outputs write the same, it is encoded once, therefore also behind an input. What is behind a buffer on
     disk comes after what is before it.
@@ -22,24 +25,41 @@ def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
     spools: set[int] = set()
     made: list[FlowGraph] = []
     for flow in reversed(flows):
-        suited = {one.name for one in flow.stages if _takes_json(one, spools)}
+        wanted: Columns = {}
+        stages: list[Stage] = []
+        for one in reversed(flow.stages):
+            stages.insert(0, _planned(one, flow, wanted))
+            columns = _taken(one, stages[0], spools)
+            if columns is not None:
+                wanted[one.name] = columns
         for one in flow.stages[:1]:  # a flow without stages has its problem reported
-            if one.spool is not None and suited.issuperset(one.outlets):
+            if one.spool is not None and _only_written(one, flow, wanted):
                 spools.add(id(one.spool))
-        stages = [replace(one, as_json=_may_encode(one) and suited.issuperset(one.downstream())) for one in flow.stages]
         made.append(replace(flow, stages=tuple(stages)))
     return tuple(reversed(made))
 
 
-def _may_encode(stage: Stage) -> bool:
-    """Tell whether encoding is cheaper there than behind: what an input read may well be JSON or packed already."""
-    return stage.kind in {"filter", "workers"} or (stage.kind == "input" and len(stage.outlets) > 1)
+def _planned(stage: Stage, flow: FlowGraph, wanted: Columns) -> Stage:
+    behind = stage.downstream()
+    if stage.kind == "filter" and wanted.keys() >= set(behind):
+        columns = sorted({name for one in behind for name in wanted[one]})
+        return replace(stage, as_json=True, columns=tuple(columns))
+    encodes = stage.kind == "workers" or (stage.kind == "input" and len(stage.outlets) > 1)
+    # What an input has read may well be JSON or packed already; what comes from another process has no columns.
+    return replace(stage, as_json=True) if encodes and _only_written(stage, flow, wanted) else stage
 
 
-def _takes_json(stage: Stage, spools: set[int]) -> bool:
-    """Tell whether a stage writes JSON lines as they are, or keeps them for those that do."""
+def _only_written(stage: Stage, flow: FlowGraph, wanted: Columns) -> bool:
+    return all(name in wanted and flow.stage(name).kind == "output" for name in stage.downstream())
+
+
+def _taken(stage: Stage, planned: Stage, spools: set[int]) -> tuple[str, ...] | None:
+    """Return the fields that a stage and those behind it look at. None: it takes no JSON lines."""
+    if stage.kind == "filter":
+        looks_at = stage.plugin.json_columns() if isinstance(stage.plugin, Filter) and planned.as_json else None
+        return None if looks_at is None else (*looks_at, *planned.columns)
     if stage.kind != "output" or stage.router is not None:
-        return False
+        return None
     if stage.spool is not None:
-        return id(stage.spool) in spools
-    return isinstance(stage.plugin, Output) and stage.plugin.takes_json()
+        return () if id(stage.spool) in spools else None
+    return () if isinstance(stage.plugin, Output) and stage.plugin.takes_json() else None

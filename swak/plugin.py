@@ -16,7 +16,7 @@ from swak.options import Declared, Duration, Option, collect, option, suggest
 from swak.recipe import Pipeable, calling_place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from swak.sockets.kept import Berth  # noqa: TC004 - a layer above, and no option
 
@@ -290,6 +290,13 @@ class Filter(Plugin):
     def process_batch(self, batch: Batch) -> Outcome:
         """Process a whole batch. Override where the cost matters; the outcome must equal that of `process`."""
         return process_each(self, batch)
+
+    def json_columns(self) -> Sequence[str] | None:
+        """Return the fields that it looks at, if its `process_batch` can do with JSON lines and the values of those.
+
+        Such bodies are `swak.formats.json_text.JsonText`. None: it wants records. Called before `open`.
+        """
+        return None
 
 
 class Buffer(Plugin):

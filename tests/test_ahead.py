@@ -19,14 +19,41 @@ def ahead(*parts: Any) -> list[str]:
     return [stage.name for flow in flows for stage in flow.stages if stage.as_json]
 
 
+class Stays(Pass):
+    """Keeps to the agent."""
+
+    spreads = False
+
+
 def tail() -> Any:
     return in_.FileTailing("app.log")
 
 
 def test_the_last_filter_before_outputs_that_write_json_does() -> None:
-    assert ahead(tail(), out.Nginx(), out.Drop("status == 404"), out.File("a")) == ["Drop"]
+    assert ahead(tail(), out.Nginx(), out.Json(), out.File("a")) == ["Json"]
     assert ahead(tail(), out.Nginx(), [out.File("a"), out.File("b-{tag}-%Y"), out.Tcp("h", 1)]) == ["Nginx"]
     assert ahead(tail(), out.Nginx(), out.Http("http://h/", format="json_array")) == ["Nginx"]
+
+
+def test_a_filter_does_before_such_as_can_do_with_lines_and_some_fields(tmp_path: Path) -> None:
+    filters = out.Drop("status == 404"), out.Grep({"request": "^GET"}), out.Reform({"host": "${hostname}"})
+    flow = task(tail(), out.Nginx(), *filters, out.File("a"))
+    (graph,) = compile_recipe(as_recipe(flow)).flows
+    planned = [(stage.as_json, stage.columns) for stage in graph.stages[1:-1]]
+    assert planned == [(True, ("request", "status")), (True, ("request",)), (True, ()), (True, ())]
+    assert ahead(tail(), out.Nginx(), filters[0], [out.File("a"), out.Null()]) == []
+    assert ahead(tail(), out.Nginx(), [filters[0] | out.File("a"), out.File("b")]) == ["Nginx", "Drop"]
+    assert ahead(tail(), out.Nginx(), Pass(), filters[0], out.File("a")) == ["Pass", "Drop"]
+    assert ahead(tail(), out.DiskBuffer(str(tmp_path)), filters[0], out.File("a")) == ["Drop"]
+
+
+def test_workers_hand_on_lines_to_outputs_only() -> None:
+    def planned(*behind: Any) -> list[str]:
+        flows = compile_recipe(as_recipe(task(tail(), out.Nginx(), *behind, out.File("a"), workers=2))).flows
+        return [stage.name for flow in flows for stage in flow.stages if stage.as_json]
+
+    assert planned() == ["Nginx"]
+    assert planned(out.Drop("status == 404"), Stays(), out.Drop("status == 500")) == ["Stays", "Drop-2"]
 
 
 def test_an_input_does_where_several_outputs_would_encode_the_same() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from swak.actors.seat import Seat, Way
 from swak.errors import SeatError
 from swak.event import Batch
-from swak.formats.json_text import encoded_parts
+from swak.formats.encoded import encoded_parts
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 from swak.topology.tags import compile_pattern
 
@@ -71,7 +71,7 @@ class FilterSeat(SplittingSeat):
             self.open_plugin()
         outcome = letter.suspects.piecewise(letter.batch, self._process)
         if self.post.stage.as_json:
-            outcome.parts = encoded_parts(outcome.parts)
+            outcome.parts = encoded_parts(outcome.parts, self.post.stage.columns)
         self.conclude(letter, outcome, {self.post.stage.name: outcome.filtered})
 
     def renew(self) -> None:

@@ -8,7 +8,7 @@ from swak.actors.mailbox import FOREVER
 from swak.actors.seat import Seat, Way
 from swak.errors import EndOfInput, Fenced
 from swak.event import EVENTS_MAX, Batch, Chunk, gather, merge
-from swak.formats.json_text import encoded
+from swak.formats.encoded import encoded
 from swak.log import get
 from swak.plugin import Input
 from swak.stats import Tally

@@ -13,6 +13,7 @@ from msgspec.structs import astuple
 
 from swak.event import EVENTS_MAX, Block, Dicts, Rows
 from swak.formats.found import Found, kind_of
+from swak.formats.json_text import JsonText
 from swak.formats.plain import readable
 from swak.formats.template import look_up
 
@@ -63,6 +64,9 @@ def column(body: Body, name: str) -> list[Any]:
             return list(map(attrgetter(kind.__struct_fields__[number]), body.rows))
         if "." not in name:
             return [None] * body.count
+    known = body.column(name) if isinstance(body, JsonText) else None
+    if known is not None:
+        return list(known)
     records = readable(body)
     if "." in name:
         return [look_up(record, name) for record in records]
@@ -107,6 +111,8 @@ def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | lis
     if isinstance(body, Block) and body.encoding.lower() in ONE_BYTE_LINE_ENDS:
         return [(_lines_of(body, wanted), tags)]
     times = list(compress(body.times(), wanted))
+    if isinstance(body, JsonText):
+        return [(body.chosen(wanted, times), tags)]
     size_bytes = body.size_bytes * len(times) // body.count
     chosen: Rows | Dicts
     if isinstance(body, Found):
@@ -119,8 +125,8 @@ def selected(batch: Batch, wanted: Sequence[bool]) -> list[tuple[Body, str | lis
 
 
 def in_parts(body: Rows | Dicts, tags: str | list[str]) -> list[tuple[Body, str | list[str]]]:
-    """Cut a body into parts that are not too long."""
-    if body.count <= EVENTS_MAX:
+    """Cut a body into parts that are not too long. JSON lines, whose length is bounded as raw lines' is, stay one."""
+    if body.count <= EVENTS_MAX or isinstance(body, JsonText):
         return [(body, tags)] if body.count else []
     starts = range(0, body.count, EVENTS_MAX)
     cut = [tags if isinstance(tags, str) else tags[start : start + EVENTS_MAX] for start in starts]

@@ -33,7 +33,9 @@ class Stage:
     router: str | None = None
     """Of an output under a `failover`: that stage's name."""
     as_json: bool = False
-    """Of a filter or input: it hands on JSON lines, since nothing behind it looks inside."""
+    """Of a filter or input: it hands on JSON lines, since nothing behind it needs the records."""
+    columns: tuple[str, ...] = ()
+    """Of such a filter: fields whose values it hands on beside the lines, for filters behind that look at them."""
     spool: Plugin | None = None
     """Of the two ends of a buffer on disk: that buffer, as the recipe has it."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from swak.ack import Source
 from swak.event import Batch, gather
-from swak.formats.json_text import encoded_parts
+from swak.formats.encoded import encoded_parts
 from swak.log import WHERE, plain
 from swak.memory import tune
 from swak.plugin import DeadEvent

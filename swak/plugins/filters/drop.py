@@ -46,6 +46,9 @@ class Drop(Filter):
             return [(f"when={self.when!r:.100}: {error}", "see: swak desc out.Drop")]
         return []
 
+    def json_columns(self) -> list[str]:
+        return Condition(self.when).names
+
     def open(self) -> None:
         self._condition = Condition(self.when)
 

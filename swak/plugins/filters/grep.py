@@ -48,6 +48,9 @@ class Grep(Filter):
                 problems.append((str(error), "see Python's `re`"))
         return problems
 
+    def json_columns(self) -> list[str]:
+        return [*_by_field(self.include), *_by_field(self.exclude)]
+
     def open(self) -> None:
         rules = [(self.include, True), (self.exclude, False)]
         self._rules: list[tuple[str, Callable[[str], Any], bool]] = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from swak.errors import Refused
 from swak.event import Block, Dicts, Event, Rows
 from swak.formats.found import kind_of
+from swak.formats.json_text import JsonText
 from swak.formats.placeholders import NAMES, Filled, filled, same_for_all
 from swak.formats.rows import in_parts, remade
 from swak.formats.template import text_of
@@ -70,6 +71,10 @@ class Reform(Filter):
             problems.append(("nothing is to be changed", "give set, rename, delete, keep or tag"))
         return problems
 
+    def json_columns(self) -> list[str] | None:
+        only_adds = not self.rename and not self.delete and self.keep is None
+        return [] if only_adds and all(map(same_for_all, [*(self.set or {}).values(), self.tag])) else None
+
     def open(self) -> None:
         values = (self.set or {}).items()
         self._set: list[tuple[str, Filled]] = [(name, filled(value)) for name, value in values]
@@ -114,6 +119,10 @@ class Reform(Filter):
     def _body(self, batch: Batch, added: list[list[Any]]) -> Rows | Dicts:
         """Return the events with the columns `added`. Rows stay rows, unless no field is left in them."""
         body = batch.body
+        if isinstance(body, JsonText) and self._same_for_all and self.json_columns() is not None:
+            extended = body.extended({name: values[0] for (name, _), values in zip(self._set, added, strict=True)})
+            if extended is not None:
+                return extended
         if isinstance(body, Rows) and body.count:
             fields = kind_of(body).__struct_encode_fields__
             numbers = range(len(fields), len(fields) + len(added))
