@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 class Undecoded(Dicts):
     """Bytes that hold one record for each of `times`. It was seen before that all of them can be read."""
 
-    __slots__ = ("_read", "data")
+    __slots__ = ("_data", "_read")
 
     def __init__(self, data: bytes, times: Sequence[int], size_bytes: int | None = None) -> None:
         super().__init__([], times, len(data) + DICT_BYTES * len(times) if size_bytes is None else size_bytes)
-        self.data = data
+        self._data = data
         self._read: list[Record] | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+        return self._data
 
     @property
     def count(self) -> int:
