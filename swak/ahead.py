@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from swak.picking import Picker
 from swak.plugin import Filter, Output
 
 if TYPE_CHECKING:
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
     from swak.topology.graph import FlowGraph, Stage
 
-Columns = dict[str, tuple[str, ...]]
-"""The stages that can do with JSON lines, and the fields whose values they want beside them."""
+Columns = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""The stages that can do with JSON lines: fields whose values they want beside them, and those behind them."""
 
 
 def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
@@ -42,8 +43,10 @@ def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
 def _planned(stage: Stage, flow: FlowGraph, wanted: Columns) -> Stage:
     behind = stage.downstream()
     if stage.kind == "filter" and wanted.keys() >= set(behind):
-        columns = sorted({name for one in behind for name in wanted[one]})
-        return replace(stage, as_json=True, columns=tuple(columns))
+        first = flow.stage(behind[0]).plugin
+        rule = first.rule() if isinstance(first, Picker) and len(behind) == 1 else None
+        columns = {name for one in behind for part in wanted[one][rule is not None :] for name in part}
+        return replace(stage, as_json=True, columns=tuple(sorted(columns)), rule=rule)
     encodes = stage.kind == "workers" or (stage.kind == "input" and len(stage.outlets) > 1)
     # What an input has read may well be JSON or packed already; what comes from another process has no columns.
     return replace(stage, as_json=True) if encodes and _only_written(stage, flow, wanted) else stage
@@ -53,13 +56,14 @@ def _only_written(stage: Stage, flow: FlowGraph, wanted: Columns) -> bool:
     return all(name in wanted and flow.stage(name).kind == "output" for name in stage.downstream())
 
 
-def _taken(stage: Stage, planned: Stage, spools: set[int]) -> tuple[str, ...] | None:
-    """Return the fields that a stage and those behind it look at. None: it takes no JSON lines."""
+def _taken(stage: Stage, planned: Stage, spools: set[int]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the fields that a stage looks at, and that those behind it do. None: it takes no JSON lines."""
     if stage.kind == "filter":
         looks_at = stage.plugin.json_columns() if isinstance(stage.plugin, Filter) and planned.as_json else None
-        return None if looks_at is None else (*looks_at, *planned.columns)
+        further = planned.columns if planned.rule is None else (*planned.columns, *planned.rule.names)
+        return None if looks_at is None else (tuple(looks_at), further)
     if stage.kind != "output" or stage.router is not None:
         return None
     if stage.spool is not None:
-        return () if id(stage.spool) in spools else None
-    return () if isinstance(stage.plugin, Output) and stage.plugin.takes_json() else None
+        return ((), ()) if id(stage.spool) in spools else None
+    return ((), ()) if isinstance(stage.plugin, Output) and stage.plugin.takes_json() else None

@@ -40,7 +40,9 @@ def test_a_filter_does_before_such_as_can_do_with_lines_and_some_fields(tmp_path
     flow = task(tail(), out.Nginx(), *filters, out.File("a"))
     (graph,) = compile_recipe(as_recipe(flow)).flows
     planned = [(stage.as_json, stage.columns) for stage in graph.stages[1:-1]]
-    assert planned == [(True, ("request", "status")), (True, ("request",)), (True, ()), (True, ())]
+    assert planned == [(True, ("request",)), (True, ("request",)), (True, ()), (True, ())]
+    two = compile_recipe(as_recipe(task(tail(), out.Nginx(), filters[0], out.Drop("request == 1"), out.File("a"))))
+    assert two.flows[0].stages[1].columns == ("request",), "what the next one looks at is known by its rule"
     assert ahead(tail(), out.Nginx(), filters[0], [out.File("a"), out.Null()]) == []
     assert ahead(tail(), out.Nginx(), [filters[0] | out.File("a"), out.File("b")]) == ["Nginx", "Drop"]
     assert ahead(tail(), out.Nginx(), Pass(), filters[0], out.File("a")) == ["Pass", "Drop"]

@@ -71,7 +71,7 @@ class FilterSeat(SplittingSeat):
             self.open_plugin()
         outcome = letter.suspects.piecewise(letter.batch, self._process)
         if self.post.stage.as_json:
-            outcome.parts = encoded_parts(outcome.parts, self.post.stage.columns)
+            outcome.parts = encoded_parts(outcome.parts, self.post.stage.columns, self.post.stage.rule)
         self.conclude(letter, outcome, {self.post.stage.name: outcome.filtered})
 
     def renew(self) -> None:

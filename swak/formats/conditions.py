@@ -49,6 +49,8 @@ class Condition:
         ValueError says what cannot be read.
         """
         self.names: list[str] = []
+        self.searches = False
+        """Whether it holds a pattern, which may take very long."""
         self.holds: Asked
         if isinstance(when, str):
             try:
@@ -120,6 +122,7 @@ class Condition:
         if name == "field" and len(node.args) == len(texts) == 1 and not node.keywords:
             return self._field(texts[0])
         if name == "matches" and len(node.args) == 2 and len(texts) >= 1 and not node.keywords:
+            self.searches = True
             found = _search(texts[-1])
             asked = self._read(node.args[0], depth)
             return lambda values: found(asked(values))

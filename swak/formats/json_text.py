@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from swak.event import EVENTS_MAX
-from swak.formats.edits import Edits
+from swak.formats.edits import Edits, joined
 from swak.formats.found import each_row
 from swak.formats.plain import plain
 from swak.formats.undecoded import Undecoded, read_once
@@ -38,17 +38,17 @@ class JsonText(Undecoded):
 
     def __init__(
         self,
-        data: bytes,
+        data: bytes | Edits,
         times: Sequence[int],
         size_bytes: int | None = None,
         fields: tuple[str, ...] = (),
         columns: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         """`fields`: those of every line, where that is known and lines have no spaces. `columns`: values of some."""
-        super().__init__(data, times, size_bytes)
+        self._edits = None if isinstance(data, bytes) else data
+        super().__init__(data if isinstance(data, bytes) else data.lines, times, size_bytes)
         self.fields = fields
         self.columns = {} if columns is None else columns
-        self._edits: Edits | None = None
 
     @property
     def data(self) -> bytes:
@@ -63,11 +63,13 @@ class JsonText(Undecoded):
     def joined(bodies: Sequence[Any], times: Sequence[int], size_bytes: int) -> JsonText:
         """Join texts, which stay text."""
         first = bodies[0]
-        data = b"".join([body.data for body in bodies])
+        edits = joined([body.to_do() for body in bodies])
+        if edits is None:
+            edits = Edits(b"".join([body.data for body in bodies]))
         if any(body.fields != first.fields or body.columns.keys() != first.columns.keys() for body in bodies):
-            return JsonText(data, times, size_bytes)
+            return JsonText(edits, times, size_bytes)
         columns = {name: [one for body in bodies for one in body.columns[name]] for name in first.columns}
-        return JsonText(data, times, size_bytes, first.fields, columns)
+        return JsonText(edits, times, size_bytes, first.fields, columns)
 
     def column(self, name: str) -> Sequence[Any] | None:
         """Return a field of every event, None for those that have none; None if that takes reading the lines."""
@@ -79,8 +81,7 @@ class JsonText(Undecoded):
     def chosen(self, wanted: Sequence[bool], times: Sequence[int]) -> JsonText:
         """Return the lines for which `wanted` holds, with their times. One of them does."""
         columns = {name: list(compress(values, wanted)) for name, values in self.columns.items()}
-        chosen = JsonText(self._data, times, self.size_bytes, self.fields, columns)
-        chosen._edits = self._to_do().picked(wanted)
+        chosen = JsonText(self.to_do().picked(wanted), times, self.size_bytes, self.fields, columns)
         if self._read is not None:
             chosen._read = list(compress(self._read, wanted))
         return chosen
@@ -95,11 +96,17 @@ class JsonText(Undecoded):
             return None  # who writes it tells which field it is
         columns = {**self.columns, **{name: [value] * self.count for name, value in added.items()}}
         size_bytes = self.size_bytes + len(more) * self.count
-        extended = JsonText(self._data, self._times, size_bytes, (*self.fields, *added), columns)
-        extended._edits = self._to_do().extended(b"," + more[1:-2])
-        return extended
+        edits = self.to_do().extended(b"," + more[1:-2])
+        return JsonText(edits, self._times, size_bytes, (*self.fields, *added), columns)
 
-    def _to_do(self) -> Edits:
+    def sorted_by(self, key: str) -> list[bool] | None:
+        """Return what the rule of that key says of each line, where they were sorted by it."""
+        edits = self._edits
+        order = None if edits is None or edits.wanted is not None else edits.sorted
+        return None if order is None or order.key != key else list(order.kept)
+
+    def to_do(self) -> Edits:
+        """Return the lines, and what is still to be done with them."""
         return self._edits or Edits(self._data)  # in this order: it is done in the other one
 
     def bounded(self) -> Iterator[JsonText]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from swak.picking import Rule
     from swak.plugin import Plugin
     from swak.recipe import Place
 
@@ -36,6 +37,8 @@ class Stage:
     """Of a filter or input: it hands on JSON lines, since nothing behind it needs the records."""
     columns: tuple[str, ...] = ()
     """Of such a filter: fields whose values it hands on beside the lines, for filters behind that look at them."""
+    rule: Rule | None = None
+    """Of such a filter: how the next one picks events."""
     spool: Plugin | None = None
     """Of the two ends of a buffer on disk: that buffer, as the recipe has it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swak.formats.edits import Edits
+from swak.formats.edits import Edits, Sorted, joined
 
 LINES = b'{"a":1}\n{"a":"}"}\n{"a":3}\n'
 
@@ -23,3 +23,31 @@ def test_text_comes_before_the_brace_that_ends_a_line_and_before_no_other(wanted
     made = Edits(LINES).extended(b',"b":{}').picked(wanted).extended(b',"c":0').made(count)
     kept = [line for line, stays in zip(LINES.splitlines(), wanted, strict=True) if stays]
     assert made == b"".join(line[:-1] + b',"b":{},"c":0}\n' for line in kept)
+
+
+ORDER = Sorted("rule", [False, True, False], b'{"a":1}\n{"a":3}\n')
+SORTED = Edits(b'{"a":"}"}\n', ORDER)
+
+
+def test_sorted_lines_are_all_there_in_their_order() -> None:
+    assert SORTED.made(3) == LINES
+    assert SORTED.picked([True, False, True]).made(2) == b'{"a":1}\n{"a":3}\n'
+    assert SORTED.picked([True, True, False]).picked([False, True]).made(1) == b'{"a":"}"}\n'
+
+
+def test_who_picks_as_they_were_sorted_finds_it_done() -> None:
+    assert SORTED.picked([False, True, False]) == Edits(SORTED.lines)
+
+
+def test_lines_that_were_sorted_alike_are_joined_sorted() -> None:
+    both = joined([SORTED, SORTED])
+    assert both is not None
+    assert both.sorted is not None
+    assert both.sorted.kept == [False, True, False] * 2
+    assert both.made(6) == LINES + LINES
+    assert joined([Edits(LINES), Edits(LINES)]) == Edits(LINES + LINES)
+
+
+@pytest.mark.parametrize("other", [Edits(LINES), SORTED.extended(b",1"), Edits(LINES, ORDER._replace(key="other"))])
+def test_others_are_not(other: Edits) -> None:
+    assert joined([SORTED, other]) is None

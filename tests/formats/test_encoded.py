@@ -14,6 +14,7 @@ from swak.formats.encoded import encoded, encoded_parts
 from swak.formats.found import Found
 from swak.formats.json_text import JsonText
 from swak.formats.rows import row_type
+from swak.picking import Picker
 from swak.testing import promise
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def row_body(*rows: tuple[Any, ...]) -> Found:
 def passed(plugins: list[Any], body: Body, *, ahead: bool) -> list[tuple[bytes, list[str], list[int]]]:
     """Run a body through filters; return what is written of it in the end."""
     columns = sorted({name for plugin in plugins for name in plugin.json_columns() or ()})
-    parts: list[tuple[Body, str | list[str]]] = [(encoded(body, columns) if ahead else body, "tag")]
+    rule = plugins[0].rule() if plugins and isinstance(plugins[0], Picker) else None
+    parts: list[tuple[Body, str | list[str]]] = [(encoded(body, columns, rule) if ahead else body, "tag")]
     for plugin in plugins:
         plugin.open()
         batches = [Batch(part, tags, promise(part.count)) for part, tags in parts]
@@ -145,3 +147,13 @@ def test_columns_are_joined_where_all_have_the_same() -> None:
     ((mixed, _),) = encoded_parts([(part(1), "a"), (Dicts([{"status": 2}], [2]), "a")], ["status"])
     assert isinstance(mixed, JsonText)
     assert (mixed.fields, mixed.column("status"), mixed.shared[1]) == ((), None, {"status": 2})
+
+
+def test_equal_texts_beside_lines_are_one_object() -> None:
+    texts = ["".join(["4", "04"]) for _ in range(10)]
+    assert len({id(text) for text in texts}) == 10
+    body = encoded(row_body(*[(text, f"{number}", None) for number, text in enumerate(texts)]), FIELDS)
+    assert isinstance(body, JsonText)
+    assert len({id(text) for text in body.columns["status"]}) == 1
+    assert body.columns["c-ip"] == [f"{number}" for number in range(10)]
+    assert body.columns["path"] == [None] * 10

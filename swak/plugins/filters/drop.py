@@ -6,16 +6,18 @@ from operator import not_
 from typing import TYPE_CHECKING, Any
 
 from swak.formats.conditions import Condition
+from swak.formats.json_text import JsonText
 from swak.formats.rows import column, selected
 from swak.formats.template import look_up
 from swak.options import option
-from swak.plugin import Filter, Outcome
+from swak.picking import Picker, Rule
+from swak.plugin import Outcome
 
 if TYPE_CHECKING:
     from swak.event import Batch, Event
 
 
-class Drop(Filter):
+class Drop(Picker):
     r"""Drop the events for which a condition holds, and count them as filtered.
 
     The condition is a comparison of fields in Python's spelling, or a mapping: the event goes when every field has the
@@ -49,6 +51,15 @@ class Drop(Filter):
     def json_columns(self) -> list[str]:
         return Condition(self.when).names
 
+    def rule(self) -> Rule | None:
+        condition = Condition(self.when)
+        if condition.searches or not condition.names:
+            return None
+        return Rule(self._key(), condition.names, lambda columns: list(map(not_, condition.answers(columns))))
+
+    def _key(self) -> str:
+        return f"Drop({self.when!r})"
+
     def open(self) -> None:
         self._condition = Condition(self.when)
 
@@ -58,8 +69,11 @@ class Drop(Filter):
 
     def process_batch(self, batch: Batch) -> Outcome:
         outcome = Outcome()
-        columns = [column(batch.body, name) for name in self._condition.names] or [[None] * batch.count]
-        kept = list(map(not_, self._condition.answers(columns)))
+        body = batch.body
+        kept = body.sorted_by(self._key()) if isinstance(body, JsonText) else None
+        if kept is None:
+            columns = [column(body, name) for name in self._condition.names] or [[None] * batch.count]
+            kept = list(map(not_, self._condition.answers(columns)))
         outcome.parts += selected(batch, kept)
         outcome.filtered = kept.count(False)
         return outcome
