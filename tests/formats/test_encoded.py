@@ -150,7 +150,7 @@ def test_columns_are_joined_where_all_have_the_same() -> None:
 
 
 def test_equal_texts_beside_lines_are_one_object() -> None:
-    texts = ["".join(["4", "04"]) for _ in range(10)]
+    texts = [str(404) for _ in range(10)]
     assert len({id(text) for text in texts}) == 10
     body = encoded(row_body(*[(text, f"{number}", None) for number, text in enumerate(texts)]), FIELDS)
     assert isinstance(body, JsonText)
