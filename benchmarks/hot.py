@@ -16,7 +16,7 @@ from string import Template
 
 from swak.actors.running import Run, Settings
 from swak.bench.corpus import Corpus
-from swak.bench.workloads import ALL
+from swak.bench.workloads import ALL, MOBILE
 from swak.datadir import DataDir
 from swak.memory import tune
 from swak.topology.compile import compile_recipe
@@ -77,7 +77,8 @@ def main() -> None:
         places = {one: repr(str(folder / one)) for one in ("out", "out2", "out3", "state")}
         text = Template(CHOSEN[given.workload].recipe).safe_substitute(log=repr(str(log)), **places)
         tune()
-        print(table(profiled(f"main({text})\n"), given.events))
+        own = MOBILE if "Mobile" in text else ""
+        print(table(profiled(f"{own}main({text})\n"), given.events))
 
 
 if __name__ == "__main__":

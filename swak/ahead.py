@@ -42,7 +42,7 @@ def encode_ahead(flows: Sequence[FlowGraph]) -> tuple[FlowGraph, ...]:
 
 def _planned(stage: Stage, flow: FlowGraph, wanted: Columns) -> Stage:
     behind = stage.downstream()
-    if stage.kind == "filter" and wanted.keys() >= set(behind):
+    if stage.kind == "filter" and behind and wanted.keys() >= set(behind):
         first = flow.stage(behind[0]).plugin
         rule = first.rule() if isinstance(first, Picker) and len(behind) == 1 else None
         columns = {name for one in behind for part in wanted[one][rule is not None :] for name in part}

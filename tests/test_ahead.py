@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from swak import failover, in_, main, out, running, task
+from swak.errors import ConfigError
 from swak.recipe import as_recipe
 from swak.topology.compile import compile_recipe
+from swak.topology.load import load_text
 from tests.faults.flow import Pass
 
 if TYPE_CHECKING:
@@ -122,3 +126,8 @@ def test_an_event_that_json_cannot_carry_is_told_as_ever_and_the_others_are_writ
     assert run.receipt().inputs[0].delivered == 3
     (view,) = [one for one in run.snapshot() if one.stage == "File"]
     assert sum(view.tally.dead.values()) == 1
+
+
+def test_a_flow_that_ends_in_a_filter_because_a_plugin_is_unknown_is_told_as_such() -> None:
+    with pytest.raises(ConfigError, match=r"out\.Nope: there is no such plugin"):
+        load_text("task(in_.FileTailing('app.log'), out.Nginx(), out.Nope())")
