@@ -394,7 +394,7 @@ def process_each(plugin: Filter, batch: Batch) -> Outcome:
         except BaseException as error:  # noqa: BLE001 - SystemExit from a plugin is a plugin's error like any other
             outcome.dead.append(DeadEvent(event, f"{type(error).__name__}: {error}", traceback.format_exc()))
             continue
-        if isinstance(made, Event):
+        if made is event or isinstance(made, Event):
             kept.append(made)
         elif made is None:
             outcome.filtered += 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODULE_LINES_MAX = 300
 PLUGIN_LINES_MAX = 150
 FUNCTION_LINES_MAX = 50
-CORE_LINES_MAX = 3_981
+CORE_LINES_MAX = 3_988
 """Lines of code that have to be understood to change how events flow. docs/decisions/0011 says why it is not 2,500."""
 
 CORE = ["ack", "event", "recipe", "plugin", "checkpoint", "stats", "errors"]

@@ -6,12 +6,12 @@ from itertools import compress, starmap
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from swak.event import ROW_BYTES, Rows
+from swak.event import ROW_BYTES, Rows, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from swak.event import Body
+    from swak.event import Body, Record
 
 
 class Found(Rows):
@@ -40,6 +40,10 @@ class Found(Rows):
         if not self._rows:
             self._rows = list(starmap(self.kind, self.values))
         return self._rows
+
+    def records(self) -> list[Record]:
+        """Make plain dicts, fresh ones at each call. The rows between are gone again before the next one is made."""
+        return records_of(self._rows or starmap(self.kind, self.values), self.kind)
 
     def column(self, number: int) -> list[Any]:
         """Return the value of one field in every row."""
