@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from swak import in_, main, out, running, task
 from swak.formats.json_text import JsonText
 from swak.picking import Picker, Rule
-from swak.recipe import as_recipe
+from swak.recipe import Place, as_recipe
 from swak.topology.compile import compile_recipe
 from tests.faults.flow import Pass
+
+if TYPE_CHECKING:
+    from swak.topology.graph import Stage
 
 
 def rule_of(*parts: Any) -> Rule | None:
@@ -34,6 +38,20 @@ def test_a_filter_sorts_by_the_rule_of_the_next_one_alone() -> None:
 @pytest.mark.parametrize("when", ['matches(path, "(a+)+$")', 'a == 1 or not matches(b, "x")', "5 == 5"])
 def test_what_may_take_long_or_looks_at_nothing_is_tried_by_nobody_else(when: str) -> None:
     assert out.Drop(when).rule() is None
+
+
+def test_a_stage_is_the_same_whatever_rule_the_next_one_has() -> None:
+    plugin = out.Nginx()
+
+    def parser(when: str) -> Stage:
+        (graph,) = compile_recipe(
+            as_recipe(task(in_.FileTailing("app.log"), plugin, out.Drop(when), out.File("a")))
+        ).flows
+        return replace(graph.stages[1], place=Place(""))
+
+    first, second = parser("status == 404"), parser("status == 200")
+    assert first == second
+    assert first.rule != second.rule
 
 
 def test_a_picker_has_no_rule_unless_it_says_so() -> None:

@@ -37,8 +37,8 @@ class Stage:
     """Of a filter or input: it hands on JSON lines, since nothing behind it needs the records."""
     columns: tuple[str, ...] = ()
     """Of such a filter: fields whose values it hands on beside the lines, for filters behind that look at them."""
-    rule: Rule | None = None
-    """Of such a filter: how the next one picks events."""
+    rule: Rule | None = field(default=None, compare=False)
+    """Of such a filter: how the next one picks events. What it has sorted by another rule is right, too."""
     spool: Plugin | None = None
     """Of the two ends of a buffer on disk: that buffer, as the recipe has it."""
 
