@@ -15,6 +15,7 @@ import pytest
 from swak import in_, out, task
 from swak.actors.running import running
 from swak.commands.signals import TABLE, Lanes, Steered
+from tests.flows.agent import ENDLESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,18 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
-ENDLESS = """
-from swak import Event, Input, out, task
-
-class Endless(Input):
-    '''Events until it is stopped.'''
-    number = 0
-    def read(self):
-        self.number += 1
-        return [Event("t", self.number, {"message": "x"})] if self.number % 2 else None
-
-task(Endless(), out.TimedBuffer("5M"), out.File("out.txt"), name="web")
-"""
+BUFFERED = f'{ENDLESS}\ntask(Endless(), out.TimedBuffer("5M"), out.File("out.txt"), name="web")\n'
 
 STUCK = """
 import time
@@ -84,7 +74,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Start agents in a directory of their own, with these words before `swak up`."""
     monkeypatch.setenv("SWAK_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "endless.py").write_text(ENDLESS)
+    (tmp_path / "endless.py").write_text(BUFFERED)
     (tmp_path / "stuck.py").write_text(STUCK)
     made: list[Agent] = []
 

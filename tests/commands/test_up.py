@@ -14,6 +14,7 @@ import pytest
 
 from swak.commands.up import WAIT_S, Telling, run_to_end
 from swak.stats import InputReceipt, Receipt, StageView, Tally
+from tests.flows.agent import ENDLESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,18 +36,7 @@ class Five(Input):
 task(Five(), out.File("five.txt"))
 """
 
-ENDLESS = """
-from swak import Event, Input, out, task
-
-class Endless(Input):
-    '''Events until it is stopped.'''
-    number = 0
-    def read(self):
-        self.number += 1
-        return [Event("t", self.number, {"message": "x"})] if self.number % 2 else None
-
-task(Endless(), out.Null(), name="web")
-"""
+UNHEARD = f'{ENDLESS}\ntask(Endless(), out.Null(), name="web")\n'
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
@@ -59,7 +49,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SWAK_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "five.py").write_text(FIVE)
-    (tmp_path / "endless.py").write_text(ENDLESS)
+    (tmp_path / "endless.py").write_text(UNHEARD)
     return tmp_path
 
 

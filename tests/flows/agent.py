@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     import signal
     from pathlib import Path
 
+ENDLESS = """
+from swak import Event, Input, out, task
+
+class Endless(Input):
+    '''Events until it is stopped.'''
+    number = 0
+    def read(self):
+        self.number += 1
+        return [Event("t", self.number, {"message": "x"})] if self.number % 2 else None
+"""
+"""An input with events until it is stopped; a recipe goes on with its task."""
+
 
 def swak(
     folder: Path, *arguments: str, fault: str = "", said: dict[str, str] | None = None

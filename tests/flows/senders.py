@@ -24,6 +24,8 @@ class Sender:
     """Sends bursts from a thread until it is stopped; every error is kept for the test."""
 
     size = BURST
+    repeats = 0
+    """Events that were sent again, and may therefore have come twice."""
 
     def __init__(self, port: int) -> None:
         self._port, self._next = port, 0
@@ -124,9 +126,6 @@ class FluentLogger(Sender):
 class Acked(Sender):
     """Chunks that are sent again, over a new connection, until they are acked."""
 
-    repeats = 0
-    """Events that were sent again, and may therefore have come twice."""
-
     def work(self) -> None:
         self._sock = self.connect()
         self.paced(self._deliver)
@@ -173,8 +172,6 @@ class Datagrams(Sender):
 
 class Requests(Sender):
     """HTTP requests over one connection as long as it lasts, each sent again until it is answered with 200."""
-
-    repeats = 0
 
     def work(self) -> None:
         self._client = self._connected()

@@ -116,60 +116,52 @@ def web(tmp_path: Path) -> Iterator[Web]:
             os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
 
 
-def arrived(web: Web, *senders: Sender) -> list[int]:
-    """Wait until as much has been written as was sent; return what was sent."""
-    sent = sorted(number for sender in senders for number in sender.numbers)
-    until(lambda: web.count() >= len(sent), lambda: f"{web.count()} of {len(sent)}\n{web.log[-3000:]}")
-    return sent
+@contextlib.contextmanager
+def sending(web: Web, sender: Sender, *, ordered: bool = True) -> Iterator[None]:
+    """Send meanwhile. In the end all of it has been written, and nothing twice but what had to be sent again."""
+    with sender:
+        yield
+        sender.stop()
+    web.has(len(sender.numbers))
+    web.stopped()
+    judge(sender.numbers, web.numbers(), ordered=ordered).assert_right(duplicates_max=sender.repeats)
+
+
+def dial(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
 
 
 def test_under_20_000_lines_a_second_nothing_is_lost_or_repeated(web: Web) -> None:
     port = web.up("in_.Tcp(0, host_field=None)")
-    with Lines(port) as sender:
+    with sending(web, Lines(port)):
         web.more(SOME)
         for _ in range(2):
             web.handed_over()
             web.more(SOME)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers()).assert_right()
 
 
 def test_who_connects_meanwhile_waits_and_is_not_refused(web: Web) -> None:
     port = web.up("in_.Tcp(0, host_field=None)")
-    with Callers(port) as sender:
+    with sending(web, Callers(port), ordered=False):
         web.more(SOME)
         web.handed_over()
         web.more(SOME)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers(), ordered=False).assert_right()
 
 
 def test_a_client_without_acks_loses_nothing(web: Web) -> None:
     port = web.up("in_.Forward(port=0)")
-    with FluentLogger(port) as sender:
+    with sending(web, FluentLogger(port)):
         web.more(SOME)
         web.handed_over()
         web.more(SOME)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers()).assert_right()
 
 
 def test_a_client_with_acks_repeats_at_most_what_was_not_acked(web: Web) -> None:
     port = web.up("in_.Forward(port=0)")
-    with Acked(port) as sender:
+    with sending(web, Acked(port), ordered=False):
         web.more(2_000)
         web.handed_over()
         web.more(2_000)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers(), ordered=False).assert_right(duplicates_max=sender.repeats)
 
 
 # What goes wrong: the old process goes on
@@ -214,24 +206,20 @@ def test_a_new_process_that_dies_has_taken_nothing_away(web: Web, point: str) ->
     port = web.up("in_.Tcp(0, host_field=None)", KILLS_ITSELF)
     pid = web.pid
     (web.folder / "dies.txt").write_text(point)
-    with Lines(port) as sender:
+    with sending(web, Lines(port)):
         web.more(SOME)
         done = swak(web.folder, "restart", "--handover", "web")
         assert done.returncode == 1, done.stderr
         assert f"web runs on, as process {pid}" in done.stderr
         assert web.pid == pid
         web.more(SOME)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers()).assert_right()
 
 
 def test_a_new_process_that_dies_when_all_is_its_own_leaves_the_port_open(web: Web) -> None:
     port = web.up("in_.Forward(port=0)", KILLS_ITSELF)
     pid = web.pid
     (web.folder / "dies.txt").write_text("after mine")
-    with Acked(port) as sender:
+    with sending(web, Acked(port), ordered=False):
         web.more(2_000)
         done = swak(web.folder, "restart", "--handover", "web")
         assert (done.returncode, web.pid) == (1, pid), done.stderr
@@ -239,18 +227,14 @@ def test_a_new_process_that_dies_when_all_is_its_own_leaves_the_port_open(web: W
         (web.folder / "dies.txt").unlink()
         web.handed_over()
         web.more(2_000)
-        sender.stop()
-    sent = arrived(web, sender)
-    assert "connections are closed: it may have read of them" in web.log
-    web.stopped()
-    judge(sent, web.numbers(), ordered=False).assert_right(duplicates_max=sender.repeats)
+        assert "connections are closed: it may have read of them" in web.log
 
 
 def test_a_recipe_that_is_wrong_changes_nothing(web: Web) -> None:
     port = web.up("in_.Tcp(0, host_field=None)")
     pid = web.pid
     (web.folder / "web.py").write_text("task(in_.Tcp(0), out.Nul())\n")
-    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
+    with dial(port) as sock:
         sock.sendall(b"00000000\n0000")
         web.has(1)
         done = swak(web.folder, "restart", "--handover", "web")
@@ -267,7 +251,7 @@ def test_a_recipe_that_is_wrong_changes_nothing(web: Web) -> None:
 def test_another_recipe_is_served_by_the_new_process(web: Web) -> None:
     port = web.up("in_.Tcp(0, host_field=None)")
     web.recipe("in_.Tcp(0, host_field=None, tag='other'), out.Drop(\"message == '00000001'\")")
-    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
+    with dial(port) as sock:
         sock.sendall(b"00000000\n0000")
         web.has(1)
         web.handed_over()
@@ -281,7 +265,7 @@ def test_another_recipe_is_served_by_the_new_process(web: Web) -> None:
 def test_a_stop_wins_over_a_handover(web: Web, ending: str) -> None:
     port = web.up("in_.Tcp(0, host_field=None), out.TimedBuffer('1h')")
     pid = web.pid
-    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as sock:
+    with dial(port) as sock:
         sock.sendall(b"00000000\n")
         until(lambda: json.loads(swak(web.folder, "status", "--json").stdout)["events"] == 1, lambda: web.log)
         web.recipe("in_.Tcp(0, host_field=None)")
@@ -367,47 +351,35 @@ def test_a_service_manager_is_told_which_process_to_look_at(start: Start, tmp_pa
 
 def test_datagrams_wait_in_the_kernel(web: Web) -> None:
     port = web.up("in_.Udp(0, host_field=None)")
-    with Datagrams(port) as sender:
+    with sending(web, Datagrams(port)):
         web.more(SOME // 10)
         web.handed_over()
         web.more(SOME // 10)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers()).assert_right()
 
 
 def test_requests_are_answered_by_one_process_or_the_other(web: Web) -> None:
     port = web.up("in_.Http(0, codec='line', host_field=None)")
-    with Requests(port) as sender:
+    with sending(web, Requests(port), ordered=False):
         web.more(2_000)
         web.handed_over()
         web.more(2_000)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers(), ordered=False).assert_right(duplicates_max=sender.repeats)
 
 
 @pytest.mark.parametrize("source", ["in_.Tcp(0, host_field=None)", "in_.Forward(port=0)"])
 def test_a_stage_is_renewed_and_no_client_notices(web: Web, source: str) -> None:
     port = web.up(source)
-    with (Lines if "Tcp" in source else FluentLogger)(port) as sender:
+    with sending(web, (Lines if "Tcp" in source else FluentLogger)(port)):
         web.more(SOME)
         for _ in range(5):
             done = swak(web.folder, "restart", "--stage", source[4:].partition("(")[0], "web")
             assert done.returncode == 0, done.stderr
             web.more(SOME)
-        sender.stop()
-    sent = arrived(web, sender)
-    web.stopped()
-    judge(sent, web.numbers()).assert_right()
 
 
 def test_two_thousand_that_say_nothing_are_handed_over_too(web: Web) -> None:
     port = web.up("in_.Tcp(0, host_field=None)")
     with contextlib.ExitStack() as stack:
-        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)) for _ in range(2000)]
+        idle = [stack.enter_context(dial(port)) for _ in range(2000)]
         for number, sock in enumerate(idle):
             sock.sendall(f"{number:08d}\n{number:04d}".encode())
         web.has(len(idle))
@@ -424,9 +396,7 @@ def test_over_tls_what_has_come_is_read_and_the_connection_closed_in_order(
 ) -> None:
     port = web.up(f"in_.Forward(port=0, cert={str(certificates.server)!r})")
     context = ssl.create_default_context(cafile=str(certificates.ca))
-    with context.wrap_socket(
-        socket.create_connection(("127.0.0.1", port), WAIT_S), server_hostname="localhost"
-    ) as sock:
+    with context.wrap_socket(dial(port), server_hostname="localhost") as sock:
         sock.sendall(
             b"".join(msgpack.packb(["n", 1_700_000_000, {"message": f"{number:08d}"}]) for number in range(1000))
         )

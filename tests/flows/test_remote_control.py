@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="names and socke
 RECIPE = (
     'task(in_.FileTailing("app.log"), out.Drop("message == \'no\'"), out.File("out.txt", format="raw"), name="web")'
 )
+GUARDED = ["--control", "127.0.0.1:0", "--control-config", "control.toml"]
 
 
 def address_of(folder: Path, name: str = "web") -> str:
@@ -32,6 +33,12 @@ def address_of(folder: Path, name: str = "web") -> str:
     details = folder / "home" / "run" / f"{name}.json"
     until(details.exists, "the agent is there")
     return str(json.loads(details.read_text())["control"])
+
+
+def token(folder: Path, text: str) -> None:
+    """Write a token into a file that is its owner's only."""
+    (folder / "token").write_text(text)
+    (folder / "token").chmod(0o600)
 
 
 def lines(folder: Path, *texts: str) -> None:
@@ -43,11 +50,9 @@ def test_an_agent_is_steered_and_stopped_from_another_machine(
     start: Start, tmp_path: Path, certificates: Certificates
 ) -> None:
     made = guard(tmp_path, certificates)
-    (tmp_path / "token").write_text(made.operator)
-    (tmp_path / "token").chmod(0o600)
+    token(tmp_path, made.operator)
     lines(tmp_path, "one")
-    config = ["--control", "127.0.0.1:0", "--control-config", "control.toml"]
-    agent = start("-e", RECIPE, "--name", "web", "--data-dir", "data", *config)
+    agent = start("-e", RECIPE, "--name", "web", "--data-dir", "data", *GUARDED)
     address = address_of(tmp_path)
     said = {
         "SWAK_CONTROL_CERT": certificates.client,
@@ -74,14 +79,12 @@ def test_a_stranger_is_told_nothing_and_the_agent_runs_on(
     start: Start, tmp_path: Path, certificates: Certificates
 ) -> None:
     guard(tmp_path, certificates)
-    (tmp_path / "wrong").write_text("wrong")
-    (tmp_path / "wrong").chmod(0o600)
-    config = ["--control", "127.0.0.1:0", "--control-config", "control.toml"]
-    agent = start("-e", RECIPE, "--name", "web", *config)
+    token(tmp_path, "wrong")
+    agent = start("-e", RECIPE, "--name", "web", *GUARDED)
     address = address_of(tmp_path)
     said = {"SWAK_CONTROL_CA": certificates.ca}
     for given in (["--cert", certificates.client], ["--cert", certificates.stranger]):
-        done = swak(tmp_path, "status", "--at", address, "--token-file", "wrong", *given, said=said)
+        done = swak(tmp_path, "status", "--at", address, "--token-file", "token", *given, said=said)
         assert (done.returncode, done.stdout) == (1, "")
         assert "hung up without a word" in done.stderr or "does not accept our certificate" in done.stderr
     assert "turned away" in agent.log
@@ -92,10 +95,9 @@ def test_without_a_local_socket_there_is_still_the_one_over_tcp(
     start: Start, tmp_path: Path, certificates: Certificates
 ) -> None:
     made = guard(tmp_path, certificates)
-    (tmp_path / "token").write_text(made.reader)
-    (tmp_path / "token").chmod(0o600)
+    token(tmp_path, made.reader)
     (tmp_path / "home" / "run" / "web.sock").mkdir(parents=True)
-    agent = start("-e", RECIPE, "--name", "web", "--control", "127.0.0.1:0", "--control-config", "control.toml")
+    agent = start("-e", RECIPE, "--name", "web", *GUARDED)
     address = address_of(tmp_path)
     assert "there is no control socket" in agent.log
     given = ["--cert", certificates.client, "--ca", certificates.ca, "--token-file", "token"]

@@ -14,6 +14,7 @@ from tests.flows.waiting import WAIT_S
 from tests.house import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sockets go to other processes on POSIX only")
@@ -52,6 +53,16 @@ def asked(handover: Handover) -> Attempt:
 
 def starting(folder: Path, *arguments: str) -> Successor:
     return Successor(arguments, str(folder), own_session=True)
+
+
+def handed(folder: Path, notify: Callable[[str], None] = print) -> tuple[Handover, Run, Attempt]:
+    """Have a new process take over from a run, and return once that run has stopped."""
+    handover, run = Handover(Keep(), lambda: starting(folder, *RECIPE), "", notify), Run()
+    handover.begin(run)
+    attempt = asked(handover)
+    assert run.stopped.wait(WAIT_S)
+    handover.keep.handing = True
+    return handover, run, attempt
 
 
 def gone(pid: int) -> bool:
@@ -104,13 +115,7 @@ def test_when_no_process_is_to_be_had_the_run_goes_on(tmp_path: Path) -> None:
 
 def test_the_new_process_is_told_to_the_service_before_it_begins(tmp_path: Path) -> None:
     told: list[str] = []
-    keep = Keep()
-    handover = Handover(keep, lambda: starting(tmp_path, *RECIPE), "", told.append)
-    run = Run()
-    handover.begin(run)
-    attempt = asked(handover)
-    assert run.stopped.wait(WAIT_S)
-    keep.handing = True
+    handover, _, attempt = handed(tmp_path, told.append)
     assert not handover.goes_on()
     assert told == ["WATCHDOG=1", f"MAINPID={attempt.pid}\nWATCHDOG=1"]
     handover.end()
@@ -118,27 +123,18 @@ def test_the_new_process_is_told_to_the_service_before_it_begins(tmp_path: Path)
 
 
 def test_a_run_that_was_ended_by_force_has_no_successor(tmp_path: Path) -> None:
-    keep = Keep()
-    handover, run = Handover(keep, lambda: starting(tmp_path, *RECIPE), "", print), Run()
-    handover.begin(run)
-    attempt = asked(handover)
-    assert run.stopped.wait(WAIT_S)
-    keep.handing, run.forced_by = True, signal.SIGTERM
+    handover, run, attempt = handed(tmp_path)
+    run.forced_by = signal.SIGTERM
     assert not handover.goes_on()
     assert gone(attempt.pid)
     handover.end()
 
 
 def test_a_new_process_that_dies_is_taken_back_from(tmp_path: Path) -> None:
-    keep = Keep()
-    handover, run = Handover(keep, lambda: starting(tmp_path, *RECIPE), "", print), Run()
-    handover.begin(run)
-    attempt = asked(handover)
-    assert run.stopped.wait(WAIT_S)
-    keep.handing = True
+    handover, _, attempt = handed(tmp_path)
     os.kill(attempt.pid, signal.SIGKILL)
     assert handover.goes_on()
     assert handover.failed["attempt"] == attempt.number
     handover.begin(Run())
-    assert not keep.handing
+    assert not handover.keep.handing
     handover.end()

@@ -7,7 +7,7 @@ import pytest
 
 from swak import Batch, Event, Filter, Output, failover, in_, main, option, out, running, task
 from swak.event import Chunk, gather
-from swak.plugins.inputs.memory import Memory
+from swak.plugins.inputs.memory import SOURCE, Memory
 from swak.reloading import changing
 from swak.reloading.changing import REMOVED
 from swak.testing import Recorder
@@ -17,6 +17,7 @@ from tests.reloads import assert_accounted_for, reload
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from swak.actors.running import Run
     from swak.recipe import Flow
 
 KINDS = pytest.mark.parametrize("kind", ["task", "main"])
@@ -30,21 +31,24 @@ def n(*numbers: int) -> list[dict[str, int]]:
     return [{"n": number} for number in numbers]
 
 
+def assert_ends(run: Run, *sources: Memory) -> None:
+    """End the inputs. Fail unless the run ends then, with every event accounted for."""
+    for source in sources:
+        source.end()
+    assert run.wait(WAIT_S)
+    assert_accounted_for(run)
+
+
 class Ones(Memory):
     """Hands out one event at a time, each in a batch of its own."""
 
     def read(self) -> Chunk | None:
-        feed = self._feed
-        with feed.changed:
-            interrupts = feed.interrupts
-            feed.changed.wait_for(
-                lambda: len(feed.events) > self._index or feed.ended or feed.interrupts != interrupts, self.wait_s
-            )
-            if len(feed.events) <= self._index:
-                return super().read() if feed.ended else None
-            body, tags = gather([self._event(feed.events[self._index])])
-        self._index += 1
-        return Chunk(body, tags, "memory", self._index)
+        first = self._index
+        if super().read() is None:
+            return None
+        self._index = first + 1
+        body, tags = gather(self._feed.events[first : self._index])
+        return Chunk(body, tags, SOURCE, self._index)
 
 
 class Mark(Filter):
@@ -110,9 +114,7 @@ def test_an_added_output_gets_what_comes_after(kind: str) -> None:
         source.feed(*n(2, 3))
         first.wait_for(3)
         until(lambda: second.records == n(2, 3), lambda: second.records)
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
         assert run.receipt().inputs[0].delivered == 3
 
 
@@ -126,9 +128,7 @@ def test_a_filter_gets_other_options_and_no_event_comes_twice(kind: str) -> None
         assert found.wait().trouble == ""
         source.feed(*n(2))
         assert sink.wait_for(2) == [{"n": 1, "mark": "a"}, {"n": 2, "mark": "b"}]
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 @KINDS
@@ -160,9 +160,7 @@ def test_a_stage_that_cannot_begin_takes_everything_back(kind: str) -> None:
         assert "no such thing" in verdict.trouble
         source.feed(*n(2))
         assert sink.wait_for(2)[1] == {"n": 2, "mark": "a"}
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
         assert not run.receipt().failed
 
 
@@ -181,9 +179,7 @@ def test_a_filter_that_is_removed_is_overtaken_by_nobody(kind: str) -> None:
         until(lambda: len(sink.records) == 61, lambda: sink.records)
         assert [one["n"] for one in sink.records] == list(range(61))
         assert sink.records[-1] == {"n": 60, "mark": "a"}
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 def test_a_filter_that_is_put_in_between_gets_what_comes_after_in_order() -> None:
@@ -198,9 +194,7 @@ def test_a_filter_that_is_put_in_between_gets_what_comes_after_in_order() -> Non
         until(lambda: len(sink.records) == 41, lambda: sink.records)
         assert [one["n"] for one in sink.records] == list(range(41))
         assert sink.records[-1]["mark"] == "b"
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 def test_a_sink_is_changed_while_another_one_blocks() -> None:
@@ -217,9 +211,7 @@ def test_a_sink_is_changed_while_another_one_blocks() -> None:
         until(lambda: len(blocked.records) == 201, "all is there")
         assert sink.records == blocked.records
         assert sink.records[-1]["mark"] == "z"
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 def test_a_child_of_a_failover_is_exchanged_while_it_is_down() -> None:
@@ -229,9 +221,7 @@ def test_a_child_of_a_failover_is_exchanged_while_it_is_down() -> None:
         assert reload(run, task(source, failover(last), name="t"), leave_s=1).wait().trouble == ""
         source.feed(*n(2))
         assert last.wait_for(2) == n(1, 2)
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 @KINDS
@@ -246,10 +236,7 @@ def test_flows_come_and_go(kind: str) -> None:
         assert reload(run, flow(kind, one, sink), flow(kind, two, other, name="u")).wait().trouble == ""
         one.feed(*n(3))
         assert sink.wait_for(2) == n(1, 3)
-        one.end()
-        two.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, one, two)
 
 
 def test_another_recipe_for_a_task_that_has_failed_begins_at_once() -> None:
@@ -280,9 +267,7 @@ def test_a_buffer_on_disk_is_put_in_between_changes_and_goes(tmp_path: Path) -> 
         source.feed(*n(4))
         until(lambda: len(sink.records) == 4, run.snapshot)
         assert sink.records == n(1, 2, 3, 4)
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 def test_an_output_that_hangs_is_replaced_to_get_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,9 +279,7 @@ def test_an_output_that_hangs_is_replaced_to_get_its_options(monkeypatch: pytest
         changed.may.set()
         assert reload(run, task(source, changed, name="t")).wait().trouble == ""
         until(lambda: changed.records == n(1), run.snapshot)
-        source.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, source)
 
 
 def test_an_input_comes_back_and_reads_on_where_it_was() -> None:
@@ -312,9 +295,7 @@ def test_an_input_comes_back_and_reads_on_where_it_was() -> None:
         sink.wait_for(4)
         assert sorted(record["n"] for record in sink.records) == [1, 2, 9, 10]
         assert len(run.crew.posts) == 3
-        one.end()
-        assert run.wait(WAIT_S)
-        assert_accounted_for(run)
+        assert_ends(run, one)
 
 
 def test_a_reload_in_the_middle_of_draining_is_refused() -> None:

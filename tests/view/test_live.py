@@ -16,7 +16,7 @@ from tests.flows.waiting import until
 from tests.view.scenes import Subject, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from swak.view.model import Key
 
@@ -77,6 +77,29 @@ def events(stream: io.StringIO) -> list[str]:
     return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
 
 
+def begun(subject: Subject, output: io.StringIO, keys: Typist, leave: Callable[[], str] | None = None) -> View:
+    """Start a view with a keyboard, and wait for its first picture."""
+    view = View(subject, "web.py", console(output), keyboard=keys, leave=leave)
+    view.start()
+    until(lambda: "Tail" in output.getvalue(), "a picture")
+    return view
+
+
+def watched(looks: int) -> str:
+    """Return what a view writes while it looks at the run so many times."""
+    looked, output = threading.Semaphore(0), io.StringIO()
+
+    def look() -> Look:
+        looked.release()
+        return LOOK
+
+    view = View(Subject(look), "web.py", console(output))
+    view.start()
+    assert all(looked.acquire(timeout=10) for _ in range(looks))
+    view.stop()
+    return output.getvalue()
+
+
 def test_a_frame_has_the_time_since_the_start() -> None:
     view = View(Subject(lambda: LOOK._replace(uptime_s=5.0)), "web.py", None)
     assert view.frame().look.uptime_s == 5
@@ -125,33 +148,11 @@ def test_a_terminal_that_takes_no_text_ends_the_drawing_only(told: io.StringIO) 
 
 
 def test_a_view_is_drawn_again_and_again() -> None:
-    drawn = threading.Semaphore(0)
-
-    def look() -> Look:
-        drawn.release()
-        return LOOK
-
-    output = io.StringIO()
-    view = View(Subject(look), "web.py", console(output))
-    view.start()
-    assert all(drawn.acquire(timeout=10) for _ in range(3))
-    view.stop()
-    assert "Tail" in output.getvalue()
+    assert "Tail" in watched(looks=3)
 
 
 def test_nothing_is_written_when_nothing_has_changed() -> None:
-    looks = threading.Semaphore(0)
-
-    def look() -> Look:
-        looks.release()
-        return LOOK
-
-    output = io.StringIO()
-    view = View(Subject(look), "web.py", console(output))
-    view.start()
-    assert all(looks.acquire(timeout=10) for _ in range(4))
-    view.stop()
-    assert output.getvalue().count("\x1b[?2026h") == 1
+    assert watched(looks=4).count("\x1b[?2026h") == 1
 
 
 @pytest.mark.parametrize("shown", [False, True])
@@ -171,9 +172,7 @@ def test_keys_pause_resume_and_tap_a_stage_and_quit() -> None:
         return "draining; q again stops at once"
 
     keys = Typist()
-    view = View(subject, "web.py", console(output), keyboard=keys, leave=leave)
-    view.start()
-    until(lambda: "Tail" in output.getvalue(), "a picture")
+    view = begun(subject, output, keys, leave)
     keys.type("p", "down", "p", "t")
     until(lambda: "an event" in output.getvalue(), output.getvalue)
     assert not subject.peeked.closed
@@ -188,9 +187,7 @@ def test_keys_pause_resume_and_tap_a_stage_and_quit() -> None:
 def test_what_cannot_be_done_is_told_where_it_was_asked() -> None:
     subject, output, keys = Subject(lambda: LOOK), io.StringIO(), Typist()
     subject.error = SwakError("the run is ending")
-    view = View(subject, "web.py", console(output), keyboard=keys)
-    view.start()
-    until(lambda: "Tail" in output.getvalue(), "a picture")
+    view = begun(subject, output, keys)
     keys.type("p")
     until(lambda: "the run is ending" in output.getvalue(), output.getvalue)
     view.stop()
@@ -198,9 +195,7 @@ def test_what_cannot_be_done_is_told_where_it_was_asked() -> None:
 
 def test_a_view_in_the_background_leaves_the_terminal_to_others() -> None:
     output, keys = io.StringIO(), Typist()
-    view = View(Subject(lambda: LOOK), "web.py", console(output), keyboard=keys)
-    view.start()
-    until(lambda: "Tail" in output.getvalue(), "a picture")
+    view = begun(Subject(lambda: LOOK), output, keys)
     keys.foreground = False
     until(lambda: output.getvalue().endswith("\x1b[?1049l"), "the first screen")
     keys.foreground = True
@@ -220,9 +215,7 @@ def test_a_view_that_is_stuck_leaves_the_terminal_clean() -> None:
             go_on.wait(WAIT_S)
 
     subject, output, keys = Stuck(lambda: LOOK), io.StringIO(), Typist()
-    view = View(subject, "web.py", console(output), keyboard=keys)
-    view.start()
-    until(lambda: "Tail" in output.getvalue(), "a picture")
+    view = begun(subject, output, keys)
     keys.type("p")
     until(lambda: subject.asked, "a pause")
     view.stop()
@@ -240,9 +233,7 @@ def test_a_tap_that_ends_by_itself_is_left() -> None:
         raise SwakError("the agent has ended")
 
     subject.peeked.take = take  # type: ignore[method-assign]  # the agent's end
-    view = View(subject, "web.py", console(output), keyboard=keys)
-    view.start()
-    until(lambda: "Tail" in output.getvalue(), "a picture")
+    view = begun(subject, output, keys)
     keys.type("t")
     until(lambda: "the agent has ended" in output.getvalue(), output.getvalue)
     view.stop()

@@ -4,7 +4,7 @@ import gzip
 import json
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,10 +26,8 @@ def opened(**options: Any) -> Iterator[Http]:
     plugin.clock = FakeClock()
     plugin.wait_s = 0.02
     plugin.open()
-    try:
+    with closing(plugin):
         yield plugin
-    finally:
-        plugin.close()
 
 
 def post(plugin: Http, body: bytes, extra: str = "", *, line: str = "POST / HTTP/1.1") -> socket.socket:

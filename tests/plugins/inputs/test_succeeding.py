@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
@@ -38,10 +38,8 @@ def seated(keep: Keep, plugin: P) -> Iterator[P]:
     plugin.berth = keep.berth("web/input")
     plugin.wait_s = 0.05
     plugin.open()
-    try:
+    with closing(plugin):
         yield plugin
-    finally:
-        plugin.close()
 
 
 def port(keep: Keep) -> int:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,10 +25,8 @@ def opened(**options: Any) -> Iterator[Tcp]:
     plugin.clock = FakeClock()
     plugin.wait_s = 0.05
     plugin.open()
-    try:
+    with closing(plugin):
         yield plugin
-    finally:
-        plugin.close()
 
 
 def dial(plugin: Tcp) -> socket.socket:
