@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -17,6 +16,7 @@ import pytest
 from swak.audit import Audit
 from swak.ledger import Ledger
 from tests.flows.agent import Agent, Lines, settled_bytes
+from tests.flows.ports import free_port
 from tests.flows.waiting import WAIT_S, until
 from tests.house import ROOT
 from tests.oracle import Verdict, judge
@@ -80,12 +80,6 @@ def test_without_dedupe_a_kill_repeats_events(tmp_path: Path) -> None:
 
 
 COUNT = 20_000
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def spooled(folder: Path, port: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import socket
 import sys
 import threading
 from bisect import bisect_right
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.flows.agent import Agent, Lines, settled_bytes, tail_of
+from tests.flows.ports import free_port
 from tests.flows.waiting import until
 from tests.oracle import judge
 
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 KILLS = 8
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Side:

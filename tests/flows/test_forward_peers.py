@@ -15,7 +15,8 @@ from swak import Event, in_, out, running, task
 from swak.plugins.outputs.fluentd import Fluentd
 from swak.testing import batch_of
 from tests.flows.agent import Lines, tail_of
-from tests.flows.test_forward_kill import Side, free_port, settled_lines
+from tests.flows.ports import free_port
+from tests.flows.test_forward_kill import Side, settled_lines
 from tests.flows.waiting import until
 from tests.oracle import judge
 from tests.servers.go_programs import otel_receiver, send_by_go, sending

@@ -21,6 +21,7 @@ from swak.reloading.changing import REMOVED
 from swak.testing import Recorder
 from tests.flows.agent import environ, swak, tail_of
 from tests.flows.numbered import LINE_BYTES, lines, numbers_in
+from tests.flows.ports import free_port
 from tests.flows.waiting import WAIT_S, until, view_of
 from tests.oracle import judge
 from tests.reloads import assert_accounted_for, reload
@@ -95,12 +96,6 @@ def stopped(folder: Path) -> None:
     assert audit.returncode == 0, audit.stdout
 
 
-def closed_port() -> int:
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def test_a_reload_adds_an_output_and_its_plan_says_so(folder: Path) -> None:
     up(folder)
     written(folder / "a.txt", 100)
@@ -163,7 +158,7 @@ def test_a_recipe_that_is_wrong_changes_nothing(folder: Path) -> None:
 
 
 def test_sighup_reloads_in_the_background_and_a_dead_output_that_is_removed_loses_nothing(folder: Path) -> None:
-    recipe(folder, TAIL, f'[{raw("a.txt")}, out.Tcp("127.0.0.1", {closed_port()})]')
+    recipe(folder, TAIL, f'[{raw("a.txt")}, out.Tcp("127.0.0.1", {free_port()})]')
     pid = up(folder, "--grace", "1s")
     written(folder / "a.txt", 100)
     recipe(folder, TAIL, raw("a.txt"))
@@ -235,7 +230,7 @@ def test_the_service_manager_hears_of_a_reload(folder: Path) -> None:
 
 
 def test_a_storm_of_reloads_under_load_ends_in_the_last_recipe_and_loses_nothing(folder: Path) -> None:
-    dead = f'out.Tcp("127.0.0.1", {closed_port()})'
+    dead = f'out.Tcp("127.0.0.1", {free_port()})'
     pid = up(folder, "--grace", "300ms")
     sent, number = 100, 0
     until_s = time.monotonic() + STORM_S
@@ -273,9 +268,9 @@ def test_a_storm_of_reloads_under_load_ends_in_the_last_recipe_and_loses_nothing
 
 
 def test_what_comes_by_tcp_meanwhile_arrives_once_and_in_order(caplog: pytest.LogCaptureFixture) -> None:
-    port, sink, count = closed_port(), Recorder(), 3_000
+    port, sink, count = free_port(), Recorder(), 3_000
     source = in_.Tcp(port, host="127.0.0.1")
-    dead = out.Tcp("127.0.0.1", closed_port())
+    dead = out.Tcp("127.0.0.1", free_port())
 
     def wanted(number: int) -> Any:
         stages: list[Any] = [out.Drop(f"message == 'x{number}'")] * (number % 2)
@@ -309,12 +304,12 @@ def test_what_comes_by_tcp_meanwhile_arrives_once_and_in_order(caplog: pytest.Lo
 
 
 def test_a_port_moves_from_one_flow_to_another_without_a_stall() -> None:
-    first, second, sink, other = closed_port(), closed_port(), Recorder(), Recorder()
+    first, second, sink, other = free_port(), free_port(), Recorder(), Recorder()
 
     def flows(one: int, two: int) -> list[Any]:
         return [
             task(in_.Tcp(one, host="127.0.0.1"), sink, name="a"),
-            task(in_.Tcp(two, host="127.0.0.1"), [other, out.Tcp("127.0.0.1", closed_port())], name="b"),
+            task(in_.Tcp(two, host="127.0.0.1"), [other, out.Tcp("127.0.0.1", free_port())], name="b"),
         ]
 
     def send(port: int, text: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from swak.forward.listener import Listener
 from swak.log import get
+from tests.flows.ports import free_port
 
 LOG = get("swak.test")
 
@@ -43,7 +44,7 @@ def test_a_port_that_is_taken_is_an_os_error() -> None:
 
 def test_without_heartbeats_it_listens_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", free_port()))
         listener = Listener("127.0.0.1", other.getsockname()[1], LOG)
     assert listener.heartbeats is None
     assert "heartbeats" in caplog.text

@@ -120,6 +120,7 @@ def test_the_new_process_is_told_to_the_service_before_it_begins(tmp_path: Path)
     assert told == ["WATCHDOG=1", f"MAINPID={attempt.pid}\nWATCHDOG=1"]
     handover.end()
     os.kill(attempt.pid, signal.SIGKILL)
+    os.waitpid(attempt.pid, 0)  # it was let go: nobody else waits for it
 
 
 def test_a_run_that_was_ended_by_force_has_no_successor(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.flows.ports import free_port
 from tests.flows.waiting import until
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Prometheus:
         """Start to scrape HOST:PORT."""
         config = self._folder / "prometheus.yml"
         config.write_text(CONFIG.format(target=target))
-        self._port = _free_port()
+        self._port = free_port()
         command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self._folder / 'data'}"]
         command += [f"--web.listen-address=127.0.0.1:{self._port}"]
         with (self._folder / "log").open("wb") as log:
@@ -74,13 +74,6 @@ class Prometheus:
                 return bool(answer.status == 200)
         except OSError:
             return False
-
-
-def _free_port() -> int:
-    """Return a port that was free a moment ago: Prometheus does not tell which one it took."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from swak.errors import ConfigError
 from swak.event import Batch, Dicts, Event
 from swak.plugins.outputs.fluentd import Fluentd
 from swak.testing import batch_of, block_of, event, promise
+from tests.flows.ports import free_port
 from tests.oracle import judge
 
 if TYPE_CHECKING:
@@ -62,12 +63,6 @@ def reopen(plugin: Fluentd, deadline: float) -> None:
             assert time.monotonic() < deadline, "the receiver did not come back"
         else:
             return
-
-
-def unused_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def test_the_port_is_24224_unless_told_otherwise() -> None:
@@ -156,7 +151,7 @@ def test_what_cannot_be_packed_raises_before_anything_is_sent(forward_receiver: 
 
 
 def test_a_refused_connection_names_the_server() -> None:
-    port = unused_port()
+    port = free_port()
     with pytest.raises(ConnectionRefusedError, match=f"127.0.0.1:{port}"), opened(port):
         pass
 
@@ -271,7 +266,7 @@ def test_probe_says_whether_the_server_listens(forward_receiver: Receiver) -> No
 
 
 def test_probe_works_before_any_connection_and_never_raises() -> None:
-    plugin = Fluentd("127.0.0.1", unused_port())
+    plugin = Fluentd("127.0.0.1", free_port())
     with pytest.raises(ConnectionRefusedError):
         plugin.open()
     assert not plugin.probe()
