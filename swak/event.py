@@ -144,7 +144,7 @@ class Rows:
 
     def records(self) -> list[Record]:
         """Make plain dicts, fresh ones at each call."""
-        return records_of(self.rows, type(self.rows[0]) if self.rows else None)
+        return records_of(self.rows, type(self.rows[0])) if self.rows else []
 
     def times(self) -> Sequence[int]:
         """Return the time of each row, in nanoseconds."""
@@ -164,9 +164,9 @@ def record_of(row: Any) -> Record:
     return dict(zip(kind.__struct_encode_fields__, msgspec.structs.astuple(row), strict=True))
 
 
-def records_of(rows: Iterable[Any], kind: type[Any] | None = None) -> list[Record]:
-    """Make plain dicts of rows of one type, which may be given; by one call into C each where names are identifiers."""
-    if kind is not None and kind.__struct_encode_fields__ == kind.__struct_fields__:
+def records_of(rows: Iterable[Any], kind: type[Any]) -> list[Record]:
+    """Make plain dicts of rows of one type; by one call into C each where all names are identifiers."""
+    if kind.__struct_encode_fields__ == kind.__struct_fields__:
         return list(map(msgspec.structs.asdict, rows))
     return list(map(record_of, rows))
 

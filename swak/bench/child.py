@@ -62,9 +62,13 @@ class Child:
         try:
             with self.log.open("ab") as told, self._out.open("wb") if self._out else self.log.open("ab") as out:
                 self._started = subprocess.Popen(  # noqa: S603 - our own commands
-                    self.command, cwd=self.log.parent, env=environment(),
-                    stdin=subprocess.DEVNULL, stdout=out, stderr=told,
-                )  # fmt: skip
+                    self.command,
+                    cwd=self.log.parent,
+                    env=environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=told,
+                )
         except OSError as error:
             self._failure = error
         if self._unwanted:

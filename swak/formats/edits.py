@@ -14,7 +14,7 @@ class Sorted(NamedTuple):
 
     key: str
     """The rule's."""
-    kept: Sequence[bool]
+    kept: list[bool]
     """What it says of each event, in their order."""
     others: bytes
 

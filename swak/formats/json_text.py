@@ -103,7 +103,7 @@ class JsonText(Undecoded):
         """Return what the rule of that key says of each line, where they were sorted by it."""
         edits = self._edits
         order = None if edits is None or edits.wanted is not None else edits.sorted
-        return None if order is None or order.key != key else list(order.kept)
+        return None if order is None or order.key != key else order.kept
 
     def to_do(self) -> Edits:
         """Return the lines, and what is still to be done with them."""

@@ -98,7 +98,7 @@ class PatternFilter(LineParser):
         text = source.whole
         if text is None:
             return None
-        kind = self.choose(text[: text.index("\n")], alone=False, escaped=source.may_hold(ESCAPED))[0]
+        kind = self.choose(text[: text.find("\n")], alone=False, escaped=source.may_hold(ESCAPED))[0]
         found = [] if kind.each is None else list(map(kind.groups, kind.each(text)))
         return self._timed(kind, found, source.times) if len(found) == source.body.count else None
 

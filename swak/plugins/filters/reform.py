@@ -83,6 +83,7 @@ class Reform(Filter):
         self._keep = None if self.keep is None else list(self.keep)
         self._changes_nothing = not (self._set or self._rename or self._delete) and self._keep is None
         self._tag = None if self.tag is None else filled(self.tag)
+        self._only_adds = self.json_columns() is not None
         self._same_for_all = all(map(same_for_all, [*(self.set or {}).values(), self.tag]))
 
     def process(self, event: Event) -> Event:
@@ -119,7 +120,7 @@ class Reform(Filter):
     def _body(self, batch: Batch, added: list[list[Any]]) -> Rows | Dicts:
         """Return the events with the columns `added`. Rows stay rows, unless no field is left in them."""
         body = batch.body
-        if isinstance(body, JsonText) and self._same_for_all and self.json_columns() is not None:
+        if isinstance(body, JsonText) and self._only_adds:
             extended = body.extended({name: values[0] for (name, _), values in zip(self._set, added, strict=True)})
             if extended is not None:
                 return extended

@@ -74,6 +74,10 @@ def test_a_block_is_matched_at_once_only_where_each_match_is_a_line(lines: list[
     assert_same_both_ways(Nginx(), block_of(*lines))
 
 
+def test_a_block_without_lines_has_no_parts() -> None:
+    assert outcome_of(Nginx(), block_of()).parts == []
+
+
 def test_the_lines_of_a_good_block_are_not_matched_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("read line by line")
