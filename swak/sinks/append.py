@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swak import log
+from swak.sinks.direct import ALIGN_BYTES, LEAST_BYTES, Direct
 from swak.sinks.whole import BLOCK_BYTES, read_at, slices, whole_end
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class AppendFile:
         self._guard: Guard | None = None
         self._new = False
         self._newline_first = False
+        self._shares = False
+        """Whether other writers know that we are here."""
+        self._direct = Direct()
 
     def open(self, guard: Guard) -> None:
         """Open or create the file and its folder, and mend its end. OSError says what is in the way."""
@@ -92,6 +96,7 @@ class AppendFile:
         if self.pending_bytes and changed and not self.lost:
             self.lost = "the file was replaced before it was synced; what was in it is written again"
         self.identity = identity
+        self._direct = Direct()
         self._new = status.st_size == 0
         if self._new:
             self._dress(fd, status)
@@ -125,6 +130,8 @@ class AppendFile:
         Nothing is added while something before it is known to be lost: that comes first again.
         """
         self.size_bytes = self._follow_path()
+        if not self._shares:
+            self._share()
         self._check_lost()
         self._pay()
         self._append((b"\n" if self._newline_first else self._head()) + data)
@@ -206,8 +213,14 @@ class AppendFile:
 
     def _append(self, data: bytes) -> None:
         done = cut = 0
+        past_cache = self._goes_past_cache(data)
         try:
-            for lines in slices(data, self.manner.framing):
+            while past_cache and self._direct.usable and len(data) - done >= 2 * ALIGN_BYTES:
+                begun, rest = done, memoryview(data)[done:]
+                odd_bytes = -(self.size_bytes + done) % ALIGN_BYTES
+                done += os.write(self._fd, rest[:odd_bytes]) if odd_bytes else self._direct.write(self._fd, rest)
+                cut = max(begun, data.rfind(b"\n", begun, done) + 1)
+            for lines in slices(data[done:], self.manner.framing):
                 cut = done
                 while done - cut < len(lines):
                     done += os.write(self._fd, lines[done - cut :])
@@ -219,7 +232,23 @@ class AppendFile:
                 with suppress(OSError):  # kept in `debt`, paid first at the next try
                     self._pay()
             raise
+        finally:
+            if past_cache:
+                self._shares = lock(self._fd, exclusive=False)
         self.size_bytes += len(data)
+
+    def _goes_past_cache(self, data: bytes) -> bool:
+        """Tell whether a write goes past the cache, and lock out all other writers of ours if so.
+
+        Its pieces do not end where lines do. Who knows no locks and moves the end makes the next piece fail; from then
+        on whole lines are written.
+        """
+        if len(data) < LEAST_BYTES or not self.manner.durable or not self._direct.usable:
+            return False
+        self._direct.usable = lock(self._fd, exclusive=True, sure=True)
+        if not self._direct.usable:
+            self._share()
+        return self._direct.usable
 
     def _pay(self) -> None:
         """Cut off what an unfinished write left behind."""
@@ -229,6 +258,7 @@ class AppendFile:
         if self.identity == debt.identity and os.fstat(self._fd).st_size == debt.end_bytes:
             try:
                 os.ftruncate(self._fd, debt.keep_bytes)
+                self.size_bytes = debt.keep_bytes
             except PermissionError:  # append-only: the next write starts on a line of its own
                 if self.manner.framing == "msgpack":
                     raise
@@ -278,9 +308,12 @@ class AppendFile:
         return self.size_bytes
 
     def _share(self) -> None:
-        """Tell other writers that we are here. OSError while one of them mends the end."""
-        if not lock(self._fd, exclusive=False):
-            raise BlockingIOError(EAGAIN, "another writer is just mending its end", self.path)
+        """Tell other writers that we are here. OSError while one of them has the file to itself."""
+        self._shares = lock(self._fd, exclusive=False)
+        if not self._shares:
+            raise BlockingIOError(
+                EAGAIN, "another writer has it to itself for a moment, or is mending its end", self.path
+            )
 
     def _is_torn(self) -> bool:
         size_bytes = os.fstat(self._fd).st_size
@@ -334,16 +367,20 @@ class AppendFile:
             guard.close(fd)
 
 
-def lock(fd: int, *, exclusive: bool) -> bool:
-    """Lock the file against other writers of ours without waiting; False when one of them is in the way."""
+def lock(fd: int, *, exclusive: bool, sure: bool = False) -> bool:
+    """Lock the file against other writers of ours without waiting; False when one of them is in the way.
+
+    Where nothing can be locked the answer is True, unless it must be `sure`.
+    """
     if sys.platform == "win32":
-        return True
+        return not sure
     try:
         fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:  # a file system without locks
         LOG.debug("the file cannot be locked", reason=str(error))
+        return not sure
     return True
 
 

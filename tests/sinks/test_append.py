@@ -16,6 +16,7 @@ import pytest
 
 from swak.sinks import append, whole
 from swak.sinks.append import AppendFile, Manner
+from swak.sinks.direct import LEAST_BYTES
 from swak.sinks.guard import Guard
 
 if TYPE_CHECKING:
@@ -150,6 +151,155 @@ def test_two_writers_append_whole_lines(path: Path) -> None:
     assert sorted(path.read_bytes().splitlines()) == sorted(b"".join(data).splitlines())
 
 
+def lines_of(size_bytes: int, word: bytes = b"ours") -> bytes:
+    """Lines of different lengths, a little more than `size_bytes` of them."""
+    return b"".join(b"%s %07d %s\n" % (word, number, b"x" * (86 - number % 7)) for number in range(size_bytes // 90))
+
+
+@pytest.fixture
+def past_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[bool]]:
+    """Watch for each write whether it goes past the cache, on a file system where one can."""
+    try:
+        os.close(os.open(tmp_path / "probe", os.O_WRONLY | os.O_CREAT | os.O_DIRECT))
+    except OSError:
+        pytest.skip("the file system of the temporary directory has no O_DIRECT: set TMPDIR to one on a disk")
+    write, seen = os.write, list[bool]()
+
+    def watched(fd: int, data: bytes) -> int:
+        done = write(fd, data)
+        seen.append(bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT))
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", watched)
+        yield seen
+
+
+@pytest.mark.parametrize("before", [b"", b"odd\n", lines_of(4096)[:4095] + b"\n"])
+@pytest.mark.parametrize("size_bytes", [LEAST_BYTES, 200_001, 1_300_000])
+def test_long_writes_go_past_the_cache_and_hold_the_same(
+    path: Path, guard: Guard, past_cache: list[bool], before: bytes, size_bytes: int
+) -> None:
+    path.write_bytes(before)
+    file, data = opened(path, guard), lines_of(size_bytes)
+    for _ in range(3):
+        file.write(data)
+    assert past_cache.count(True) >= 3
+    file.write(b"short\n")
+    assert not past_cache[-1]
+    file.sync()
+    assert path.read_bytes() == before + 3 * data + b"short\n"
+
+
+def test_short_writes_and_those_that_are_never_synced_do_not_go_past_the_cache(
+    path: Path, guard: Guard, past_cache: list[bool]
+) -> None:
+    opened(path, guard).write(b"x" * (LEAST_BYTES - 2) + b"\n")
+    file = AppendFile(f"{path}.2", Manner(durable=False))
+    file.open(guard)
+    file.write(lines_of(300_000))
+    assert True not in past_cache
+
+
+def test_where_nothing_can_be_locked_no_write_goes_past_the_cache(
+    path: Path, guard: Guard, past_cache: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unable)
+    opened(path, guard).write(lines_of(300_000))
+    assert True not in past_cache
+    assert path.read_bytes() == lines_of(300_000)
+
+
+def test_while_another_writer_is_there_whole_lines_are_written(
+    path: Path, guard: Guard, past_cache: list[bool]
+) -> None:
+    first, second = opened(path, guard), opened(path, guard)
+    for file, word in ((first, b"a"), (second, b"b")) * 2:
+        file.write(lines_of(300_000, word))
+    assert True not in past_cache
+    assert path.read_bytes() == (lines_of(300_000, b"a") + lines_of(300_000, b"b")) * 2
+
+
+def test_a_writer_that_comes_later_waits_for_a_write_to_end(
+    path: Path, guard: Guard, past_cache: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"1\n")
+    first, write, refused = opened(path, guard), os.write, list[OSError]()
+
+    def watched(fd: int, data: bytes) -> int:
+        done = write(fd, data)
+        with pytest.raises(BlockingIOError, match="to itself") as error:
+            opened(path, guard)
+        refused.append(error.value)
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", watched)
+        first.write(lines_of(300_000, b"a"))
+    assert len(refused) > 2  # before, between and behind the pieces
+    second = opened(path, guard)
+    second.write(lines_of(300_000, b"b"))
+    first.write(lines_of(300_000, b"c"))
+    assert path.read_bytes() == b"1\n" + b"".join(lines_of(300_000, word) for word in (b"a", b"b", b"c"))
+    assert past_cache.count(True) == 1
+
+
+def test_who_lost_its_lock_gets_it_back_before_it_writes(path: Path, guard: Guard, past_cache: list[bool]) -> None:
+    file = opened(path, guard)
+    with path.open("ab") as mender:
+        fcntl.flock(mender, fcntl.LOCK_SH)
+        file.write(lines_of(300_000))  # cannot have it alone
+        assert True not in past_cache
+    with path.open("ab") as mender:
+        file._shares = False
+        fcntl.flock(file._fd, fcntl.LOCK_UN)
+        fcntl.flock(mender, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="mending"):
+            file.write(b"next\n")
+    file.write(b"next\n")
+    assert path.read_bytes() == lines_of(300_000) + b"next\n"
+
+
+@pytest.mark.parametrize("room_bytes", [10, 4096, 70_000, 204_800, 299_000])
+def test_a_long_write_that_is_half_done_is_cut_back(
+    path: Path, guard: Guard, past_cache: list[bool], room_bytes: int
+) -> None:
+    file = opened(path, guard)
+    file.write(b"first\n")
+    with size_limit(6 + room_bytes), pytest.raises(OSError, match="File too large"):
+        file.write(lines_of(300_000))
+    assert path.read_bytes() == b"first\n"
+    file.write(lines_of(300_000))
+    file.sync()
+    assert past_cache
+    assert path.read_bytes() == b"first\n" + lines_of(300_000)
+
+
+def test_who_knows_no_locks_and_writes_between_loses_nothing(
+    path: Path, guard: Guard, past_cache: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, write, others = opened(path, guard), os.write, [b"theirs\n"]
+
+    def interrupted(fd: int, data: bytes) -> int:
+        done = write(fd, data)
+        if others:
+            with path.open("ab") as other:
+                other.write(others.pop())
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", interrupted)
+        file.write(lines_of(1_300_000))
+    file.write(lines_of(300_000, b"more"))
+    file.sync()
+    held = path.read_bytes()
+    assert held.replace(b"theirs\n", b"", 1) == lines_of(1_300_000) + lines_of(300_000, b"more")
+    assert past_cache.count(True) == 1  # from then on whole lines
+
+
 def test_a_half_done_write_is_cut_back(path: Path, guard: Guard) -> None:
     file = opened(path, guard)
     file.write(b"first\n")
@@ -201,6 +351,7 @@ def test_a_cut_that_fails_is_made_up_for_at_the_next_write(
     assert path.read_bytes() == b"first\nseco"
     file.write(b"second\n")
     assert path.read_bytes() == b"first\nsecond\n"
+    file.sync()  # and nobody takes the cut for one of somebody else's
 
 
 def test_a_cut_that_failed_is_made_up_for_after_opening_again(
@@ -417,18 +568,19 @@ KILLED = """
 import sys
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.guard import Guard
-file, n = AppendFile(sys.argv[1]), 0
+file, n, count = AppendFile(sys.argv[1]), 0, int(sys.argv[2])
 file.open(Guard())
 print(flush=True)
 while True:
-    file.write(b"".join(b"%d %s\\n" % (i, b"x" * 500) for i in range(n, n + 200)))
-    n += 200
+    file.write(b"".join(b"%d %s\\n" % (i, b"x" * 500) for i in range(n, n + count)))
+    n += count
 """
 
 
-def test_killed_writers_leave_whole_lines_only(path: Path, guard: Guard) -> None:
+@pytest.mark.parametrize("lines", [200, 1000])
+def test_killed_writers_leave_whole_lines_only(path: Path, guard: Guard, lines: int) -> None:
     for _ in range(5):
-        with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen([sys.executable, "-c", KILLED, str(path), str(lines)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
             deadline = time.monotonic() + DEADLINE_S
