@@ -240,3 +240,5 @@ def test_a_text_is_found_among_many_that_begin_like_it(starts: int) -> None:
     data = b"a\\b " * starts + b"x" * 300 + b"\n"
     assert Block(data + b'\\"\n', 0).may_hold('\\"')
     assert not Block(data, 0).may_hold('\\"')
+    assert Block('a\\b\\"\n'.encode("utf-16"), 0, "utf-16").may_hold('\\"')
+    assert not Block('a\\b"\n'.encode("utf-16"), 0, "utf-16").may_hold('\\"')

@@ -6,6 +6,7 @@ import math
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)", re.ASCII)
+_TWO_DIGITS = {f"{number:02}": number for number in range(60)}
 _NUMBER = re.compile(r"(-?\d{1,19})(?:[.,](\d{1,30}))?", re.ASCII)
 _LEAP = re.compile(r"(?<=\d\d:\d\d:)60(?![\d:])", re.ASCII)
 _FRACTION = re.compile(r"(?<=\d)(:?[0-5]\d:?[0-5]\d)[.,](\d+)", re.ASCII)
@@ -48,6 +50,22 @@ def leap_ns(text: str, read_ns: Callable[[str], int]) -> int | None:
 
 def clf_ns(text: str) -> int:
     """Read the time of access logs, `21/Nov/2026:01:07:27 +0000`. ValueError when there is no such time."""
+    second = _TWO_DIGITS.get(text[18:20])
+    minute_ns = None if second is None else _clf_minute_ns(text[:18], text[20:])
+    return _clf_ns(text) if second is None or minute_ns is None else minute_ns + second * NS
+
+
+@lru_cache(maxsize=100)
+def _clf_minute_ns(before: str, behind: str) -> int | None:
+    """Return when the minute of a time begins, of which the seconds are left out. None where that is no easy one."""
+    with suppress(ValueError):
+        minute_ns = _clf_ns(f"{before}00{behind}")
+        if minute_ns < 2**63 - 60 * NS:
+            return minute_ns
+    return None
+
+
+def _clf_ns(text: str) -> int:
     match = _CLF.fullmatch(text)
     if match is None or match[2] not in _MONTHS or match[8] > "23" or match[9] > "59":
         raise _no_such(text)

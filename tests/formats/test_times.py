@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,8 +72,27 @@ def test_another_60th_second_is_refused(text: str) -> None:
     ],
 )
 def test_an_impossible_access_log_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="there is no time"):
+    with pytest.raises(ValueError, match="there is no time") as error:
         clf_ns(text)
+    assert repr(text) in str(error.value)
+
+
+@pytest.mark.parametrize("minute", ["10/Apr/2026:13:59", "11/Apr/2262:23:47", "21/Sep/1677:00:12", "31/Apr/2026:00:00"])
+def test_the_seconds_of_a_minute_are_read_like_any_other_time(minute: str) -> None:
+    """The first minute is an easy one, in the next two the times end that fit into 64 bits, and the last is none."""
+    read = 0
+    for second in (0, 1, 16, 17, 43, 44, 59):
+        text = f"{minute}:{second:02} +0000"
+        seconds = strptime_ns("%d/%b/%Y:%H:%M:%S %z")
+        try:
+            expected = seconds(text)
+        except ValueError:
+            with pytest.raises(ValueError, match=re.escape(text)):
+                clf_ns(text)
+        else:
+            read += 1
+            assert clf_ns(text) == expected
+    assert read == {"2026": 7, "2262": 3, "1677": 2}[minute[7:11]] * (minute[:2] != "31")
 
 
 @pytest.mark.parametrize(
