@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +11,7 @@ import msgspec
 from swak.ack import Ack, join
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from swak.ack import Position, Told
 
@@ -49,12 +47,6 @@ class Event(msgspec.Struct, gc=False):
         )
 
 
-@lru_cache(maxsize=100)
-def _finder(wanted: bytes) -> Callable[[bytes, int], re.Match[bytes] | None]:
-    """Return a search for some bytes of which the first one stands often, and the others seldom behind it."""
-    return re.compile(re.escape(wanted[:1]) + b"(?=" + re.escape(wanted[1:]) + b")").search
-
-
 class Block:
     """Bytes of whole lines, each ending in a line feed, as they were read at `time_ns`. Nothing has looked inside.
 
@@ -83,17 +75,6 @@ class Block:
     def size_bytes(self) -> int:
         """Resident size."""
         return len(self.data)
-
-    def may_hold(self, text: str) -> bool:
-        """Tell without decoding whether `text` may stand in the lines. A "no" is certain, a "yes" nearly.
-
-        Where it begins is found by leaps. Then one byte is looked for, and what follows it: in lines with many such
-        bytes that takes a third of the time of looking for two, or of leaping from one to the next.
-        """
-        mark = "".encode(self.encoding)  # a byte order mark, where the encoding writes one
-        wanted = text.encode(self.encoding).removeprefix(mark)
-        first = self.data.find(wanted[:1])
-        return first >= 0 and _finder(wanted)(self.data, first) is not None
 
     def lines(self) -> list[str]:
         """Decode and split; line ends (LF or CRLF) are cut off, undecodable bytes become U+FFFD."""

@@ -233,12 +233,3 @@ def test_json_texts_merge_to_a_json_text() -> None:
     assert isinstance(one.body, JsonText)
     assert (one.body.data, list(one.body.times()), one.tags) == (b'{"n": 1}\n{"n": 2}\n', [1, 2], ["t1", "t2"])
     one.ack.settle()
-
-
-@pytest.mark.parametrize("starts", [0, 1, 5, 100])
-def test_a_text_is_found_among_many_that_begin_like_it(starts: int) -> None:
-    data = b"a\\b " * starts + b"x" * 300 + b"\n"
-    assert Block(data + b'\\"\n', 0).may_hold('\\"')
-    assert not Block(data, 0).may_hold('\\"')
-    assert Block('a\\b\\"\n'.encode("utf-16"), 0, "utf-16").may_hold('\\"')
-    assert not Block('a\\b"\n'.encode("utf-16"), 0, "utf-16").may_hold('\\"')

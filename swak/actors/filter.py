@@ -8,6 +8,7 @@ from swak.actors.seat import Seat, Way
 from swak.errors import SeatError
 from swak.event import Batch
 from swak.formats.encoded import encoded_parts
+from swak.formats.rows import bounded
 from swak.plugin import DeadEvent, Filter, Outcome, process_each
 from swak.topology.tags import compile_pattern
 
@@ -72,6 +73,7 @@ class FilterSeat(SplittingSeat):
         outcome = letter.suspects.piecewise(letter.batch, self._process)
         if self.post.stage.as_json:
             outcome.parts = encoded_parts(outcome.parts, self.post.stage.columns, self.post.stage.rule)
+        outcome.parts = bounded(outcome.parts)
         self.conclude(letter, outcome, {self.post.stage.name: outcome.filtered})
 
     def renew(self) -> None:

@@ -19,6 +19,7 @@ NESTING_MAX = 50
 SHORT_MAX = 30
 """Characters of the longest text whose number is remembered."""
 
+_TEXT = frozenset({str, type(None)})
 TOLD_APART = frozenset({str, int, type(None)})
 """Types of which equal values are the same in every condition; 5, 5.0 and True are equal, too, and are not."""
 
@@ -65,19 +66,19 @@ class Condition:
                 raise ValueError("it names no field")
             self.holds = lambda values: all(_within(values[index], among) for index, among in wanted)
 
-    def answers(self, columns: Sequence[Sequence[Any]]) -> list[bool]:
-        """Tell for each event whether the condition holds; `columns` are the values of each name, at least one name.
+    def answers(self, columns: Sequence[Sequence[Any]], *, holding: bool = True) -> list[bool]:
+        """Tell for each event whether the condition holds, or with `holding=False` whether it does not.
 
-        Values that come again and again, a status or a method, are judged once.
+        `columns` are the values of each name, at least one name. Values that come again and again, a status or a
+        method, are judged once.
         """
         holds = self.holds
-        if all(TOLD_APART.issuperset(map(type, column)) for column in columns):
-            cells = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-            different = set(cells)
-            if len(different) <= len(cells) // 2:
-                known = {one: bool(holds((one,) if cells is columns[0] else one)) for one in different}
-                return list(map(known.__getitem__, cells))
-        return [bool(holds(values)) for values in zip(*columns, strict=True)]
+        cells = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+        different = _told_apart(columns, cells)
+        if different is not None and len(different) <= len(cells) // 2:
+            known = {one: bool(holds((one,) if cells is columns[0] else one)) is holding for one in different}
+            return list(map(known.__getitem__, cells))
+        return [bool(holds(values)) is holding for values in zip(*columns, strict=True)]
 
     def _index(self, name: str) -> int:
         if name not in self.names:
@@ -127,6 +128,20 @@ class Condition:
             asked = self._read(node.args[0], depth)
             return lambda values: found(asked(values))
         raise ValueError(f'only field("name") and matches(name, "pattern") can be called, not {ast.unparse(node)}')
+
+
+def _told_apart(columns: Sequence[Sequence[Any]], cells: Sequence[Any]) -> set[Any] | None:
+    """Return the different ones among `cells`; None where some that are equal may not mean the same.
+
+    Text equals nothing but the same text, and None nothing else: where only those are left, only those were there.
+    """
+    try:
+        different = set(cells)
+    except TypeError:  # lists and the like
+        return None
+    if len(columns) == 1 and _TEXT.issuperset(map(type, different)):
+        return different
+    return different if all(TOLD_APART.issuperset(map(type, column)) for column in columns) else None
 
 
 def _parsed(text: str) -> ast.expr:

@@ -18,7 +18,7 @@ from swak.formats.plain import readable
 from swak.formats.template import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from swak.event import Batch, Body
 
@@ -131,6 +131,14 @@ def in_parts(body: Rows | Dicts, tags: str | list[str]) -> list[tuple[Body, str 
     starts = range(0, body.count, EVENTS_MAX)
     cut = [tags if isinstance(tags, str) else tags[start : start + EVENTS_MAX] for start in starts]
     return [(body.cut(start, start + EVENTS_MAX), part) for start, part in zip(starts, cut, strict=True)]
+
+
+def bounded(parts: Iterable[tuple[Body, str | list[str]]]) -> list[tuple[Body, str | list[str]]]:
+    """Cut bodies of (body, tags) that are too long."""
+    made: list[tuple[Body, str | list[str]]] = []
+    for body, tags in parts:
+        made += [(body, tags)] if isinstance(body, Block) else in_parts(body, tags)
+    return made
 
 
 def _lines_of(body: Block, wanted: Sequence[bool]) -> Block:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from swak.ack import Source
 from swak.event import Batch, gather
 from swak.formats.encoded import encoded_parts
+from swak.formats.rows import bounded
 from swak.log import WHERE, plain
 from swak.memory import tune
 from swak.plugin import DeadEvent
@@ -145,7 +146,7 @@ def answer(links: Sequence[Link], job: Frame, *, as_json: bool) -> Frame:
     passage = through(links, Batch(body, tags, unused_ack(Source(""))))
     outcome = passage.outcome
     parts = encoded_parts(outcome.parts) if as_json else outcome.parts
-    packed = [one for part in parts for one in _packed(*part, outcome, links[-1].stage)]
+    packed = [one for part in bounded(parts) for one in _packed(*part, outcome, links[-1].stage)]
     dead = [(one.event.tag, one.event.time_ns, _carried(one.event.record)[0], *one[1:]) for one in outcome.dead]
     values = (number, [head for head, _ in packed], passage.filtered, outcome.made, dead, passage.errors)
     return Frame("answer", values, tuple(payload for _, payload in packed))

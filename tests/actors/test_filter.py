@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from swak import Event, Filter, main
+from typing import TYPE_CHECKING
+
+from swak import Event, Filter, in_, main
+from swak.event import EVENTS_MAX, Batch
+from swak.plugins.filters.nginx import Nginx
+from swak.testing import Recorder
 from tests.actors.stepping import Stepping
 from tests.faults.flow import Numbers, Sink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swak.plugin import Outcome
 
 
 class Echo(Filter):
@@ -55,6 +65,28 @@ def test_no_route_is_a_dead_letter() -> None:
         tally = flow.post("ByTag").mailbox.levels()[3]
     assert sink.arrived == list(range(5))
     assert tally.dead == {"no route": 5}
+
+
+def test_a_block_that_is_parsed_as_a_whole_is_handed_on_in_parts(tmp_path: Path) -> None:
+    line = '1.2.3.4 - - [21/Nov/2026:01:07:27 +0000] "GET / HTTP/1.1" 200 1'
+    sizes, sink = list[int](), Recorder()
+
+    class Sized(Filter):
+        """Notes how many events come at a time."""
+
+        def process_batch(self, batch: Batch) -> Outcome:
+            sizes.append(batch.count)
+            return super().process_batch(batch)
+
+        def process(self, event: Event) -> Event:
+            return event
+
+    log = tmp_path / "access.log"
+    log.write_text(f"{line}\n" * 2_500)
+    with Stepping(main(in_.FileTailing(str(log), follow=False), Nginx(format="common"), Sized(), sink)) as flow:
+        flow.settle_down()
+    assert len(sink.records) == sum(sizes) == 2_500
+    assert max(sizes) <= EVENTS_MAX
 
 
 def test_two_branches_never_see_each_others_changes() -> None:

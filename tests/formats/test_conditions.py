@@ -165,10 +165,15 @@ def test_the_answers_for_many_events_are_those_for_each(
     cells = [(first, second, first)[: len(condition.names)] for first, second in events] * repeated
     columns = [[one[number] for one in cells] for number in range(len(condition.names))]
     assert condition.answers(columns) == [bool(condition.holds(one)) for one in cells]
+    assert condition.answers(columns, holding=False) == [not condition.holds(one) for one in cells]
 
 
 def test_equal_values_of_other_types_get_answers_of_their_own() -> None:
     assert Condition("a == '1'").answers([[1, True, 1.0, "1", None] * 3]) == [True, False, True, True, False] * 3
+
+
+def test_values_that_cannot_be_told_apart_by_equality_get_an_answer_each() -> None:
+    assert Condition("a == 1").answers([[[1], 1, [1], 1] * 3]) == [False, True, False, True] * 3
 
 
 def test_values_that_come_again_are_judged_once() -> None:

@@ -196,3 +196,12 @@ def test_lines_tell_what_they_may_hold() -> None:
     for batch in (as_block("ab", "c"), as_events("ab", "c")):
         lines = Lines(batch.body, "tag", "message")
         assert (lines.may_hold("b"), lines.may_hold("x")) == (True, False)
+
+
+@pytest.mark.parametrize("starts", [0, 1, 5, 100])
+def test_a_text_is_found_among_many_that_begin_like_it(starts: int) -> None:
+    data = b"a\\b " * starts + b"x" * 300 + b"\n"
+    assert Lines(Block(data + b'\\"\n', 0), "x", "message").may_hold('\\"')
+    assert not Lines(Block(data, 0), "x", "message").may_hold('\\"')
+    assert Lines(Block('a\\b\\"\n'.encode("utf-16"), 0, "utf-16"), "x", "message").may_hold('\\"')
+    assert not Lines(Block('a\\b"\n'.encode("utf-16"), 0, "utf-16"), "x", "message").may_hold('\\"')

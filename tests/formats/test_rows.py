@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from swak.event import EVENTS_MAX, Block, Body, Dicts, Rows, record_of
-from swak.formats.rows import column, in_parts, remade, row_type, selected
+from swak.formats.found import Found
+from swak.formats.rows import bounded, column, in_parts, remade, row_type, selected
 from swak.testing import batch_of, block_of, event
 
 
@@ -63,6 +64,20 @@ def test_bodies_are_cut_into_parts_that_are_not_too_long() -> None:
     body = Dicts([{}] * (EVENTS_MAX + 1), [0] * (EVENTS_MAX + 1))
     assert [(part.count, tags) for part, tags in in_parts(body, "x")] == [(EVENTS_MAX, "x"), (1, "x")]
     assert [part.count for part, _ in in_parts(Dicts([], []), "x")] == []
+
+
+def test_what_is_handed_on_is_cut_but_for_lines() -> None:
+    rows = Found(row_type("Row", ("n",)), [(n,) for n in range(2 * EVENTS_MAX + 1)], range(2 * EVENTS_MAX + 1))
+    lines = Block(b"\n" * (EVENTS_MAX + 1), 0)
+    parts = bounded([(rows, "a"), (lines, "b"), (Dicts([{}], [0]), ["c"])])
+    assert [(part.count, tags) for part, tags in parts] == [
+        (EVENTS_MAX, "a"),
+        (EVENTS_MAX, "a"),
+        (1, "a"),
+        (EVENTS_MAX + 1, "b"),
+        (1, ["c"]),
+    ]
+    assert [one["n"] for part, _ in parts[:3] for one in part.records()] == list(range(2 * EVENTS_MAX + 1))
 
 
 def test_all_of_a_batch_is_the_batch_itself() -> None:

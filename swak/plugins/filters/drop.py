@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import not_
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from swak.formats.conditions import Condition
@@ -55,7 +55,7 @@ class Drop(Picker):
         condition = Condition(self.when)
         if condition.searches or not condition.names:
             return None
-        return Rule(self._key(), condition.names, lambda columns: list(map(not_, condition.answers(columns))))
+        return Rule(self._key(), condition.names, partial(condition.answers, holding=False))
 
     def _key(self) -> str:
         return f"Drop({self.when!r})"
@@ -73,7 +73,7 @@ class Drop(Picker):
         kept = body.sorted_by(self._key()) if isinstance(body, JsonText) else None
         if kept is None:
             columns = [column(body, name) for name in self._condition.names] or [[None] * batch.count]
-            kept = list(map(not_, self._condition.answers(columns)))
+            kept = self._condition.answers(columns, holding=False)
         outcome.parts += selected(batch, kept)
         outcome.filtered = kept.count(False)
         return outcome
