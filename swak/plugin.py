@@ -333,6 +333,8 @@ class Output(Plugin):
     """Sends events to their destination."""
 
     kind = "output"
+    more = False
+    """Whether the next write follows this one at once: what is answered with Pending may wait for it."""
     connects: ClassVar[bool] = False
     """Whether `open` reaches a far end and changes nothing else: `swak doctor --connect` opens and closes it then."""
     retry_for: Duration | None = option(

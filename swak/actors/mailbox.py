@@ -349,10 +349,10 @@ class Mailbox(Joints):
         """Bytes of all letters, those of the held zone too. Read without the lock."""
         return 0 if self.closed else self._kept_bytes + self.beside_bytes
 
-    def head(self) -> Letter | None:
-        """Return the letter that is next."""
+    def head(self, number: int = 0) -> Letter | None:
+        """Return the letter that is next, or the one `number` behind it."""
         with self._lock:
-            return self._data[0] if self._data else None
+            return self._data[number] if len(self._data) > number else None
 
     def levels(self) -> Levels:
         """Return how much is in the mailbox and what went through it, all at one moment."""

@@ -163,6 +163,7 @@ class OutputSeat(DeliveringSeat):
                 continue
             if not self.opened and not self._open():
                 return
+            self.plugin.more = self.mailbox.head(1) is not None
             try:
                 pending = self.lease.call(self.plugin.write, piece.batch, hand=piece)
             except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different
@@ -308,8 +309,7 @@ class OutputSeat(DeliveringSeat):
         self.mailbox.hold(self.lease)
 
     def _answer(self, letter: Letter, fate: Fate) -> None:
-        offer = letter.offer
-        if offer is not None:
+        if (offer := letter.offer) is not None:
             offer.decide(fate)
             self._tell_router(Answer(offer))
 

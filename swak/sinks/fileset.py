@@ -14,6 +14,7 @@ from swak.formats.plain import readable
 from swak.sinks.admission import Admission
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.compress import Packer
+from swak.sinks.gathered import GatheredFile
 from swak.sinks.rotation import STAMPED, Rules, modified_ns, move_aside, prune
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ NO_BOUNDS = Bounds()
 class _Open:
     """A file that is open, and when it was begun and last written to."""
 
-    def __init__(self, path: str, sink: AppendFile, began_ns: int) -> None:
+    def __init__(self, path: str, sink: GatheredFile, began_ns: int) -> None:
         self.path = path
         self.sink = sink
         self.began_ns = began_ns
@@ -108,10 +109,11 @@ class FileSet:
         if self._rules.finishes:
             self._finish_leftovers()
 
-    def write(self, batch: Batch, form: Format) -> None:
-        """Append a batch. TypeError comes before anything is written; OSError names the file.
+    def write(self, batch: Batch, form: Format, *, more: bool = False) -> None:
+        """Append a batch; with `more` to come at once, one for a single file may wait for that.
 
-        Refused: events whose own path can never be written; all others are safe then.
+        TypeError comes before anything is written; OSError names the file. Refused: events whose own path can never be
+        written; all others are safe then.
         """
         refused: list[Event] = []
         why, parts = "", []
@@ -122,7 +124,7 @@ class FileSet:
                 why = why or reason
             else:
                 parts.append((path, form.encode(part)))
-        self._write_parts(parts)
+        self._write_parts(parts, more=more and len(parts) == 1)
         if not self._manner.durable:
             self._close_quiet()
         if refused:
@@ -140,12 +142,12 @@ class FileSet:
         if self._lost:
             raise OSError(ESTALE, self._lost)
 
-    def _write_parts(self, parts: list[tuple[str, bytes]]) -> None:
+    def _write_parts(self, parts: list[tuple[str, bytes]], *, more: bool = False) -> None:
         done: dict[str, bytes] = {}
         try:
             for path, data in parts:
                 if data and self._written.get(path) != data:
-                    self._append(path, data)
+                    self._append(path, data, more=more)
                 done[path] = data
         except OSError:
             self._written = done if len(parts) > 1 else {}
@@ -179,7 +181,7 @@ class FileSet:
         if old._lost:
             return False
         for path, file in old._files.items():
-            sink = AppendFile(file.sink.path, self._manner)
+            sink = GatheredFile(file.sink.path, self._manner)
             if not sink.inherit(file.sink):
                 self._files.clear()
                 return False
@@ -220,14 +222,14 @@ class FileSet:
             return [(path, _lines(batch, body, indices)) for path, indices in groups.items()]
         return [(path, batch.pick(indices)) for path, indices in groups.items()]
 
-    def _append(self, path: str, data: bytes) -> None:
+    def _append(self, path: str, data: bytes, *, more: bool) -> None:
         file = self._file(path)
         now_ns = self._clock.time_ns()
-        if now_ns >= file.rotate_after_ns and self._rules.due(file.sink.size_bytes, len(data), file.began_ns, now_ns):
+        if now_ns >= file.rotate_after_ns and self._rules.due(file.sink.length_bytes, len(data), file.began_ns, now_ns):
             file = self._file(path, like=self._rotate(file, now_ns))
         self._check_lost()
         try:
-            file.sink.write(data)
+            file.sink.write(data, more=more)
         except OSError as error:
             raise OSError(error.errno, error.strerror, file.sink.path) from error
         file.used_s = self._clock.monotonic()
@@ -240,7 +242,7 @@ class FileSet:
             while len(self._files) >= self._bounds.open_max:
                 self._put_away(next(iter(self._files.values())))
             name = path + self._rules.suffix
-            file = _Open(path, AppendFile(name, self._manner), modified_ns(name))
+            file = _Open(path, GatheredFile(name, self._manner), modified_ns(name))
             file.sink.like = like
             file.sink.identity, file.sink.size_bytes = self._closed.pop(path, ((0, 0), 0))
             self._unfinished.pop(name, None)  # it is finished when it is closed again

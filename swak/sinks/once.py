@@ -59,8 +59,9 @@ class Once(FileSet):
             self._learn(guard)
             self._learned = True
 
-    def write(self, batch: Batch, form: Format) -> None:
+    def write(self, batch: Batch, form: Format, *, more: bool = False) -> None:
         """Append what the file does not hold. OSError: nothing was written, and nothing is noted."""
+        del more  # what is noted has to be in the file
         data, ids = self._new(form.encode(batch))
         self._write_parts([(self._path, data)])
         self._recall.note(ids)

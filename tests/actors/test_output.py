@@ -192,3 +192,20 @@ def test_while_more_is_coming_one_sync_does_for_what_came_within_a_moment() -> N
         flow.clock.advance(GROUP_S)
         assert flow.turn("Late")
         assert not late.has_held
+
+
+def test_an_output_is_told_whether_the_next_write_follows_at_once() -> None:
+    told = list[tuple[int, bool]]()
+
+    class Told(Sink):
+        """Notes whether there is more."""
+
+        def write(self, batch: Batch) -> type[Pending] | None:
+            told.append((next(iter(batch.body.records()))["n"], self.more))
+            return super().write(batch)
+
+    with Stepping(main(Numbers(20), Told())) as flow:
+        while flow.turn("Numbers"):
+            pass  # four batches wait
+        flow.settle_down()
+    assert told == [(0, True), (5, True), (10, True), (15, False)]
