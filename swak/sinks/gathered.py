@@ -40,7 +40,7 @@ class GatheredFile(AppendFile):
             self._gathered.append(data)
             self.pending_bytes += len(data)
         elif waiting:
-            data = self._taken() + data
+            data = self._taken(data)
             try:
                 super().write(data)
             except OSError as error:
@@ -73,7 +73,7 @@ class GatheredFile(AppendFile):
         super()._sync_descriptor()
 
     def _write_out(self) -> None:
-        data = self._taken()
+        data = self._taken(b"")
         try:
             self._pay()
             self._append((b"\n" if self._newline_first else self._head()) + data)
@@ -83,10 +83,11 @@ class GatheredFile(AppendFile):
         self._newline_first = False
         self.pending_bytes += len(data)
 
-    def _taken(self) -> bytes:
-        data = b"".join(self._gathered)
+    def _taken(self, next_one: bytes) -> bytes:
+        """Return what was gathered, and `next_one` behind it; it is neither gathered nor pending any more."""
+        data = b"".join([*self._gathered, next_one])
         self._gathered.clear()
-        self.pending_bytes -= len(data)
+        self.pending_bytes -= len(data) - len(next_one)
         return data
 
     def _append(self, data: bytes) -> None:
