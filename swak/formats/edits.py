@@ -13,7 +13,7 @@ class Sorted(NamedTuple):
     """Lines that were sorted by a rule when they were made: those that it keeps, and the others apart."""
 
     key: str
-    """The rule's."""
+    """The rule's; empty where it may say something else by now."""
     kept: list[bool]
     """What it says of each event, in their order."""
     others: bytes
@@ -40,8 +40,9 @@ class Edits(NamedTuple):
         return self._replace(wanted=wanted)
 
     def extended(self, more: bytes) -> Edits:
-        """Add text before each closing brace."""
-        return self._replace(more=self.more + more)
+        """Add text before each closing brace. What a rule said of the lines before need not hold any more."""
+        order = None if self.sorted is None else self.sorted._replace(key="")
+        return self._replace(sorted=order, more=self.more + more)
 
     def made(self, count: int) -> bytes:
         """Return the lines, of which `count` are left.

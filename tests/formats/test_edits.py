@@ -51,3 +51,10 @@ def test_lines_that_were_sorted_alike_are_joined_sorted() -> None:
 @pytest.mark.parametrize("other", [Edits(LINES), SORTED.extended(b",1"), Edits(LINES, ORDER._replace(key="other"))])
 def test_others_are_not(other: Edits) -> None:
     assert joined([SORTED, other]) is None
+
+
+def test_what_was_said_of_the_lines_before_a_field_was_added_counts_no_more() -> None:
+    order = Sorted("rule", [True, False, True], b"{2}\n")
+    edits = Edits(b"{1}\n{3}\n", order).extended(b",4")
+    assert edits.sorted == order._replace(key="")
+    assert edits.made(3) == b"{1,4}\n{2,4}\n{3,4}\n"
