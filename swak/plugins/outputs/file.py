@@ -22,7 +22,7 @@ from swak.sinks.rotation import Rules
 from swak.sinks.stream import Stream, is_stream
 from swak.sinks.whole import framing_of
 
-SYNC_BYTES = 8 * 1024 * 1024
+SYNC_BYTES = 6 * 1024 * 1024
 """What may wait for a sync at most."""
 WAIT_S = 0.5
 """How long one write waits for the reader of a pipe."""
@@ -48,12 +48,13 @@ class File(Output):
     quiet for `close_after`, as soon as something else is written. Events whose path is that of a folder or a device,
     and those that would make more than `paths_max` files within an hour, go to the dead letters.
 
-    **Delivery**: with `fsync`, events count as delivered once the disk has them: at most that long, or 8 MiB, after
+    **Delivery**: with `fsync`, events count as delivered once the disk has them: at most that long, or 6 MiB, after
     they were written. With `fsync=None` they count when the system has them: a crash of swak loses nothing then, but
     a power cut can take what the system had not yet written (on Linux up to half a minute) without anybody noticing.
     To one file a batch is written as a whole or not at all; when the disk is full it waits. What a killed process
     left of an event is moved to `<path>.torn`. When a file is renamed or deleted (logrotate), its path is opened anew;
-    what was not synced by then is synced, or written again. Several outputs may share a file.
+    what was not synced by then is synced, or written again. Several outputs may share a file. On Linux, with `fsync`,
+    long runs of lines go past the page cache, as long as nobody else writes to the file.
 
     **Rotation**: before a file would grow beyond `rotate_size`, and with the first write of each `rotate_every`
     (counted from midnight of the `zone`), it gets the time behind its name, `app.log.20261121-010203.000001`. Nothing
