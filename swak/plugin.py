@@ -333,7 +333,7 @@ class Output(Plugin):
     """Sends events to their destination."""
 
     kind = "output"
-    more = False
+    more_follows = False
     """Whether the next write follows this one at once: what is answered with Pending may wait for it."""
     connects: ClassVar[bool] = False
     """Whether `open` reaches a far end and changes nothing else: `swak doctor --connect` opens and closes it then."""

@@ -163,7 +163,7 @@ class OutputSeat(DeliveringSeat):
                 continue
             if not self.opened and not self._open():
                 return
-            self.plugin.more = self.mailbox.head(1) is not None
+            self.plugin.more_follows = self.mailbox.head(1) is not None
             try:
                 pending = self.lease.call(self.plugin.write, piece.batch, hand=piece)
             except BaseException as error:  # noqa: BLE001 - SystemExit and the like from a plugin are no different

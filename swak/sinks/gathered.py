@@ -12,8 +12,8 @@ from swak.sinks.direct import LEAST_BYTES, MOST_BYTES
 class GatheredFile(AppendFile):
     """Appends like its base, but may keep in memory what counts as pending, until more has come or it is synced.
 
-    Where something gathered cannot be written, all that is pending is lost for the caller, who writes it again; so
-    what the file holds of it is cut off, unless others have written to the file since.
+    Where that cannot be written, all that is pending is lost for the caller, who writes it again; so what the file
+    holds of it is cut off, unless others have written to the file since.
     """
 
     def __init__(self, path: str, manner: Manner = LINES) -> None:
@@ -22,6 +22,8 @@ class GatheredFile(AppendFile):
         self._since: int | None = None
         """Where that begins in the file which is pending; None when lines of others stand behind it."""
         self._end = 0
+        self._failed = False
+        """Whether something gathered was lost, and nothing was made safe since: on a full disk nothing is to wait."""
 
     @property
     def length_bytes(self) -> int:
@@ -31,30 +33,34 @@ class GatheredFile(AppendFile):
     def write(self, data: bytes, *, more: bool = False) -> None:
         """Append all of `data` or nothing. With `more` to be written at once, it may wait for that.
 
-        OSError as in the base. If something waited, the next `sync` says that all that was pending is to be written
-        again.
+        OSError as in the base: what waited is written without `data`, or else counts as lost.
         """
         waiting = sum(map(len, self._gathered))
-        if more and self.manner.durable and len(data) >= LEAST_BYTES and waiting + len(data) < MOST_BYTES:
+        long = LEAST_BYTES <= len(data) < MOST_BYTES - waiting
+        if more and long and self.manner.durable and not self._failed:
             self._check_lost()
             self._gathered.append(data)
             self.pending_bytes += len(data)
         elif waiting:
-            data = self._taken(data)
+            gathered = self._taken()
             try:
-                super().write(data)
-            except OSError as error:
-                self._lose(error)
+                super().write(b"".join([*gathered, data]))
+            except OSError:
+                if not self.lost:
+                    with suppress(OSError):  # kept in `lost`
+                        self._write_out(b"".join(gathered))
                 raise
         else:
             super().write(data)
 
     def sync(self) -> None:
+        pending_bytes = self.pending_bytes
         try:
             super().sync()
         except OSError:
             self._gathered.clear()
             raise
+        self._failed = self._failed and not pending_bytes
 
     def remove_if_empty(self) -> None:
         if not self._gathered:
@@ -69,11 +75,10 @@ class GatheredFile(AppendFile):
             status = os.fstat(self._fd)
             if status.st_nlink and status.st_size >= self.size_bytes:
                 self.size_bytes = status.st_size
-                self._write_out()
+                self._write_out(b"".join(self._taken()))
         super()._sync_descriptor()
 
-    def _write_out(self) -> None:
-        data = self._taken(b"")
+    def _write_out(self, data: bytes) -> None:
         try:
             self._pay()
             self._append((b"\n" if self._newline_first else self._head()) + data)
@@ -83,12 +88,11 @@ class GatheredFile(AppendFile):
         self._newline_first = False
         self.pending_bytes += len(data)
 
-    def _taken(self, next_one: bytes) -> bytes:
-        """Return what was gathered, and `next_one` behind it; it is neither gathered nor pending any more."""
-        data = b"".join([*self._gathered, next_one])
-        self._gathered.clear()
-        self.pending_bytes -= len(data) - len(next_one)
-        return data
+    def _taken(self) -> list[bytes]:
+        """Return what was gathered. It is neither gathered nor pending any more."""
+        gathered, self._gathered = self._gathered, []
+        self.pending_bytes -= sum(map(len, gathered))
+        return gathered
 
     def _append(self, data: bytes) -> None:
         if not self.pending_bytes:
@@ -100,6 +104,7 @@ class GatheredFile(AppendFile):
 
     def _lose(self, error: OSError) -> None:
         """Note that what was gathered is nowhere, and take back what the file holds of what is written again."""
+        self._failed = True
         self.lost = f"a write failed ({error.strerror}); what was written since the last sync is written again"
         if self._since is None or self._fd < 0:
             return

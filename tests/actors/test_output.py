@@ -201,7 +201,7 @@ def test_an_output_is_told_whether_the_next_write_follows_at_once() -> None:
         """Notes whether there is more."""
 
         def write(self, batch: Batch) -> type[Pending] | None:
-            told.append((next(iter(batch.body.records()))["n"], self.more))
+            told.append((next(iter(batch.body.records()))["n"], self.more_follows))
             return super().write(batch)
 
     with Stepping(main(Numbers(20), Told())) as flow:

@@ -121,6 +121,36 @@ def test_when_the_disk_is_full_all_that_is_pending_is_asked_for_again_and_cut_of
     assert path.read_bytes() == b"safe\n" + SHORT + A + B + C
 
 
+def test_what_waited_is_written_where_there_is_no_room_for_what_follows(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(SHORT)
+    file.write(A, more=True)
+    file.write(B, more=True)
+    with size_limit(len(SHORT + A + B) + 1):
+        with pytest.raises(OSError, match="File too large"):
+            file.write(C)
+        file.sync()
+    assert path.read_bytes() == SHORT + A + B
+
+
+def test_on_a_full_disk_nothing_waits_until_something_was_safe_again(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(A, more=True)
+    with size_limit(1):
+        with pytest.raises(OSError, match="File too large"):
+            file.sync()
+        with pytest.raises(OSError, match="File too large"):
+            file.write(A, more=True)
+        file.sync()  # nothing is pending
+        with pytest.raises(OSError, match="File too large"):
+            file.write(A, more=True)
+    file.write(A, more=True)
+    assert path.read_bytes() == A
+    file.sync()
+    file.write(B, more=True)
+    assert path.read_bytes() == A
+
+
 def test_a_cut_that_fails_is_made_up_for(path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(_fd: int, _size: int) -> None:
         raise OSError(5, "Input/output error")

@@ -148,7 +148,7 @@ class File(Output):
         self._well = False
         try:
             if isinstance(self._sink, FileSet):
-                self._sink.write(batch, self._format, more=self.more)
+                self._sink.write(batch, self._format, more=self.more_follows)
             elif self._sink is not None:
                 self._sink.write(self._format.encode(batch), WAIT_S)
         except Refused:
