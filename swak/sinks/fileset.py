@@ -89,6 +89,8 @@ class FileSet:
         """What was written by a write that failed at another file."""
         self._lost = ""
         self._guard: Guard | None = None
+        self._alone = template.fixed and rules.size_bytes is None and rules.every_s is None
+        """Whether all that is pending is in one file: then what failed can be cut off before it is written again."""
         self._packer = Packer(rules.compress) if rules.compress else None
 
     @property
@@ -110,7 +112,7 @@ class FileSet:
             self._finish_leftovers()
 
     def write(self, batch: Batch, form: Format, *, more: bool = False) -> None:
-        """Append a batch; with `more` to come at once, one for a single file may wait for that.
+        """Append a batch; with `more` to come at once it may wait for that, where there is one file only.
 
         TypeError comes before anything is written; OSError names the file. Refused: events whose own path can never be
         written; all others are safe then.
@@ -124,7 +126,7 @@ class FileSet:
                 why = why or reason
             else:
                 parts.append((path, form.encode(part)))
-        self._write_parts(parts, more=more and len(parts) == 1)
+        self._write_parts(parts, more=more and self._alone)
         if not self._manner.durable:
             self._close_quiet()
         if refused:

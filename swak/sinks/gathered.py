@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from swak.sinks.append import LINES, AppendFile, Debt, Manner
 from swak.sinks.direct import LEAST_BYTES, MOST_BYTES
+from swak.sinks.explain import explained
+
+if TYPE_CHECKING:
+    from swak.sinks.guard import Guard
 
 
 class GatheredFile(AppendFile):
@@ -20,15 +25,21 @@ class GatheredFile(AppendFile):
         super().__init__(path, manner)
         self._gathered: list[bytes] = []
         self._since: int | None = None
-        """Where that begins in the file which is pending; None when lines of others stand behind it."""
+        """Where that begins in the file which is pending; None when none is there, or lines of others are behind it."""
         self._end = 0
         self._failed = False
-        """Whether something gathered was lost, and nothing was made safe since: on a full disk nothing is to wait."""
+        """Whether something was lost, and nothing made safe since: on a full disk nothing is to wait."""
+        self._wrote = False
+        """Whether something was written since the last sync that the caller has seen."""
 
     @property
     def length_bytes(self) -> int:
         """What the file will hold."""
         return self.size_bytes + sum(map(len, self._gathered))
+
+    def open(self, guard: Guard) -> None:
+        super().open(guard)
+        self._since = None
 
     def write(self, data: bytes, *, more: bool = False) -> None:
         """Append all of `data` or nothing. With `more` to be written at once, it may wait for that.
@@ -37,7 +48,8 @@ class GatheredFile(AppendFile):
         """
         waiting = sum(map(len, self._gathered))
         long = LEAST_BYTES <= len(data) < MOST_BYTES - waiting
-        if more and long and self.manner.durable and not self._failed:
+        unsafe = self._wrote or self.pending_bytes > waiting
+        if more and long and self.manner.durable and not self._failed and not (unsafe and self._since is None):
             self._check_lost()
             self._gathered.append(data)
             self.pending_bytes += len(data)
@@ -59,8 +71,10 @@ class GatheredFile(AppendFile):
             super().sync()
         except OSError:
             self._gathered.clear()
+            self._since, self._wrote = None, False
             raise
         self._failed = self._failed and not pending_bytes
+        self._wrote = False
 
     def remove_if_empty(self) -> None:
         if not self._gathered:
@@ -72,11 +86,17 @@ class GatheredFile(AppendFile):
 
     def _sync_descriptor(self) -> None:
         if self._gathered and not self.lost:
-            status = os.fstat(self._fd)
+            try:
+                status = os.fstat(self._fd)
+            except OSError as error:
+                self._lose(error)
+                raise
             if status.st_nlink and status.st_size >= self.size_bytes:
                 self.size_bytes = status.st_size
                 self._write_out(b"".join(self._taken()))
         super()._sync_descriptor()
+        if not self.pending_bytes:
+            self._since = None  # what is safe is never cut off
 
     def _write_out(self, data: bytes) -> None:
         try:
@@ -96,16 +116,17 @@ class GatheredFile(AppendFile):
 
     def _append(self, data: bytes) -> None:
         if not self.pending_bytes:
-            self._since = self.size_bytes
+            self._since = None if self._wrote else self.size_bytes
         elif self.size_bytes != self._end:
             self._since = None
         super()._append(data)
-        self._end = self.size_bytes
+        self._end, self._wrote = self.size_bytes, True
 
     def _lose(self, error: OSError) -> None:
         """Note that what was gathered is nowhere, and take back what the file holds of what is written again."""
         self._failed = True
-        self.lost = f"a write failed ({error.strerror}); what was written since the last sync is written again"
+        why = explained(error, self.path).strerror
+        self.lost = f"a write failed ({why}); what was written since the last sync is written again"
         if self._since is None or self._fd < 0:
             return
         debt = self.debt or Debt(self.identity, self.size_bytes, self.size_bytes)

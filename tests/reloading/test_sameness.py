@@ -60,8 +60,8 @@ def test_functions_as_options_count_by_what_they_do() -> None:
 
 def test_what_cannot_be_compared_is_different() -> None:
     text = "class F(Filter):\n  f: object = option('F.')\n  def process(self, event): return event\n"
-    made = [print_of(stage(f"{text}task(in_.Memory(), F(object()), out.Null())", "F")) for _ in range(2)]
-    assert made[0] != made[1]
+    both = [stage(f"{text}task(in_.Memory(), F(object()), out.Null())", "F") for _ in range(2)]  # at the same time
+    assert print_of(both[0]) != print_of(both[1])
 
 
 def test_what_contains_itself_comes_to_an_end() -> None:

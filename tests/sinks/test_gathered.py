@@ -121,6 +121,53 @@ def test_when_the_disk_is_full_all_that_is_pending_is_asked_for_again_and_cut_of
     assert path.read_bytes() == b"safe\n" + SHORT + A + B + C
 
 
+def test_a_file_that_cannot_be_looked_at_has_not_what_waits_for_it(
+    path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    file = opened(path, guard)
+    file.write(SHORT)
+    file.sync()
+    file.write(A, more=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", failing)
+        with pytest.raises(OSError, match=r"a write failed \(Input/output error\)"):
+            file.sync()
+    file.write(A)
+    file.sync()
+    assert path.read_bytes() == SHORT + A
+
+
+def test_nothing_waits_behind_what_could_not_be_cut_off(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(SHORT)
+    file.flush()  # safe, but the caller may write it again as long as it has seen no sync
+    file.write(A, more=True)
+    assert path.read_bytes() == SHORT + A
+    path.rename(path.with_suffix(".1"))
+    file.write(SHORT)
+    file.write(A, more=True)
+    path.rename(path.with_suffix(".2"))
+    file.write(SHORT)
+    file.write(B, more=True)  # what was renamed is safe, and not the caller's last word
+    assert path.read_bytes() == SHORT + B
+    file.sync()
+    file.write(C, more=True)
+    assert path.read_bytes() == SHORT + B
+
+
+def test_a_successor_lets_nothing_wait_behind_what_it_took_over(path: Path, guard: Guard) -> None:
+    old = opened(path, guard)
+    old.write(SHORT)
+    new = GatheredFile(str(path))
+    assert new.inherit(old)
+    new.open(guard)
+    new.write(A, more=True)
+    assert path.read_bytes() == SHORT + A
+
+
 def test_what_waited_is_written_where_there_is_no_room_for_what_follows(path: Path, guard: Guard) -> None:
     file = opened(path, guard)
     file.write(SHORT)
@@ -173,13 +220,22 @@ def test_a_cut_that_fails_is_made_up_for(path: Path, guard: Guard, monkeypatch: 
 def test_lines_of_others_are_never_cut_off(path: Path, guard: Guard) -> None:
     file = opened(path, guard)
     file.write(SHORT)
+    file.write(A, more=True)
+    with path.open("ab") as other:
+        other.write(b"theirs\n")
+    with size_limit(50_000), pytest.raises(OSError, match="File too large"):
+        file.write(B)
+    assert path.read_bytes() == SHORT + b"theirs\n"
+
+
+def test_nothing_waits_behind_lines_of_others(path: Path, guard: Guard) -> None:
+    file = opened(path, guard)
+    file.write(SHORT)
     with path.open("ab") as other:
         other.write(b"theirs\n")
     file.write(b"next\n")
     file.write(A, more=True)
-    with size_limit(50_000), pytest.raises(OSError, match="File too large"):
-        file.write(B)
-    assert path.read_bytes() == SHORT + b"theirs\n" + b"next\n"
+    assert path.read_bytes() == SHORT + b"theirs\n" + b"next\n" + A
 
 
 def test_when_the_file_is_renamed_what_waits_goes_to_one_of_the_two(path: Path, guard: Guard) -> None:
