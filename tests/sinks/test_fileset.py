@@ -406,3 +406,24 @@ def test_a_file_that_was_put_away_whole_is_not_looked_through_again(
     files.write(lines({"k": "b", "message": "1"}), RAW)
     monkeypatch.setattr("swak.sinks.append.whole_end", lambda *_: pytest.fail("looked"))
     files.write(lines({"k": "a", "message": "2"}), RAW)
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "waits"),
+    [
+        ("x.log", Rules(), True),
+        ("x.log", Rules(suffix=".part"), True),
+        ("x.log", Rules(size_bytes=10**9), False),
+        ("x.log", Rules(every_s=3600.0), False),
+        ("{tag}.log", Rules(), False),
+        ("%Y.log", Rules(), False),
+    ],
+)
+def test_a_batch_waits_for_the_next_one_only_where_there_is_one_file(
+    make: Make, tmp_path: Path, name: str, rules: Rules, waits: bool
+) -> None:
+    files = make(name, rules)
+    files.write(block_of("x" * 200_000), RAW, more=True)
+    assert (sum(map(len, contents(tmp_path).values())) == 0) is waits
+    files.sync()
+    assert "".join(contents(tmp_path).values()) == "x" * 200_000 + "\n"
