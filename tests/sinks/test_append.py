@@ -3,13 +3,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +16,7 @@ from swak.sinks import append, whole
 from swak.sinks.append import AppendFile, Manner
 from swak.sinks.direct import LEAST_BYTES
 from swak.sinks.guard import Guard
+from tests.sinks.limits import size_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +35,6 @@ def guard() -> Iterator[Guard]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "out.log"
-
-
-@contextmanager
-def size_limit(size_bytes: int) -> Iterator[None]:
-    """Make every file of this process full at that size: what a full disk looks like, half-done writes included."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def opened(path: Path, guard: Guard) -> AppendFile:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +11,7 @@ from swak.sinks.append import Manner
 from swak.sinks.direct import LEAST_BYTES, MOST_BYTES
 from swak.sinks.gathered import GatheredFile
 from swak.sinks.guard import Guard
+from tests.sinks.limits import size_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,17 +44,6 @@ def opened(path: Path, guard: Guard, manner: Manner | None = None) -> GatheredFi
     file = GatheredFile(str(path), *([] if manner is None else [manner]))
     file.open(guard)
     return file
-
-
-@contextmanager
-def size_limit(size_bytes: int) -> Iterator[None]:
-    """Make every file of this process full at that size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_others_follow_waits_for_them_and_is_written_first(path: Path, guard: Guard) -> None:
