@@ -26,13 +26,6 @@ DEADLINE_S = 20.0
 
 
 @pytest.fixture
-def guard() -> Iterator[Guard]:
-    guard = Guard()
-    yield guard
-    guard.release()
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "out.log"
 

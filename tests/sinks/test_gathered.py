@@ -14,7 +14,6 @@ from swak.sinks.guard import Guard
 from tests.sinks.limits import size_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SHORT = b"short\n"
@@ -26,13 +25,6 @@ def long(word: bytes) -> bytes:
 
 
 A, B, C = long(b"a"), long(b"b"), long(b"c")
-
-
-@pytest.fixture
-def guard() -> Iterator[Guard]:
-    guard = Guard()
-    yield guard
-    guard.release()
 
 
 @pytest.fixture

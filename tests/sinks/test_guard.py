@@ -21,13 +21,6 @@ def open_descriptors() -> int:
 
 
 @pytest.fixture
-def guard() -> Iterator[Guard]:
-    guard = Guard()
-    yield guard
-    guard.release()
-
-
-@pytest.fixture
 def wakeable() -> Iterator[None]:
     assert WAKE is not None
     before = signal.signal(WAKE, signal.SIG_DFL)

@@ -12,21 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from swak.errors import Gone, Retry
-from swak.sinks.guard import Guard
 from swak.sinks.stream import PIPE_BUF, Stream, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from swak.sinks.guard import Guard
+
 DEADLINE_S = 20.0
-
-
-@pytest.fixture
-def guard() -> Iterator[Guard]:
-    guard = Guard()
-    yield guard
-    guard.release()
 
 
 @pytest.fixture
